@@ -1,1 +1,27 @@
-//! Placeholder until the crate's first slice.
+//! Everything of a CrewUp service that is not a domain rule.
+//!
+//! A service crate declares itself with [`server::Service`] and hands its handlers to [`app::App`]; from there on this
+//! crate does what is the same for all: tokens, access, transactions, errors, pages, outbox, telemetry, shutdown.
+//! It knows no event, crew or rating, and never will.
+
+pub mod app;
+pub mod auth;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod convert;
+pub mod db;
+pub mod error;
+pub mod fields;
+pub mod housekeeping;
+pub mod id;
+pub mod idempotency;
+pub mod layer;
+pub mod mask;
+pub mod outbox;
+pub mod page;
+pub mod server;
+pub mod standing;
+pub mod telemetry;
+
+pub use error::{Error, Result};

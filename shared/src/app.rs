@@ -1,0 +1,316 @@
+//! The unit of work: one call, one connection, at most one transaction, and who calls.
+//!
+//! A handler is an `async fn` item over [`ReadCx`] or [`WriteCx`]. It never begins, commits or retries; it is run again
+//! from the start if PostgreSQL asks for that, so it has no effect but through its context.
+
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use crewup_proto::call::{Call, Standing};
+use futures_util::future::BoxFuture;
+use prost::{Message, Name};
+use sqlx::{Executor as _, PgConnection};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::{
+    auth::{Identity, Role},
+    db::{Db, Lease},
+    error::{Error, ErrorReason, Result},
+    id::UserId,
+    idempotency::{self, Once},
+    outbox::{self, Emitted, Topic},
+    standing::{self, Standings},
+};
+
+/// Runs of a transaction that PostgreSQL or the network broke off (X6).
+const RUNS: u32 = 3;
+
+/// Finds the profile behind an identity, making or synchronising it first (U1, U2).
+pub trait Accounts: Send + Sync {
+    /// The person's id. Called once for each new token, outside of any transaction.
+    fn ensure<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, Result<UserId>>;
+}
+
+/// What the layers in front know about a call; travels in the request's extensions.
+#[derive(Clone)]
+pub struct Context {
+    /// The verified token's content.
+    pub identity: Arc<Identity>,
+    /// For calls between services: the person on whose behalf the service calls.
+    pub on_behalf: Option<Arc<Identity>>,
+    /// What the contract says about the call.
+    pub call: &'static Call,
+}
+
+/// A person who makes a call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The profile's id.
+    pub id: UserId,
+    /// By a verified token (M1).
+    pub role: Role,
+    /// Read inside the transaction for a write, at most a second old for a read.
+    pub standing: Standing,
+}
+
+/// Everything that handlers need, shared by all calls of a process. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    db: Db,
+    accounts: Arc<dyn Accounts>,
+    standings: Standings,
+    wake: outbox::Wake,
+}
+
+/// A handler: what an `async fn(&mut Cx, &Req) -> Result<Res>` is. (Async closures do not satisfy its `Send` bound.)
+pub trait Handler<'a, Cx: 'a, Req: 'a, Res>: Fn(&'a mut Cx, &'a Req) -> Self::Run + Send + Sync {
+    /// The running handler.
+    type Run: Future<Output = Result<Res>> + Send + 'a;
+}
+
+impl<'a, F, Run, Cx: 'a, Req: 'a, Res> Handler<'a, Cx, Req, Res> for F
+where
+    F: Fn(&'a mut Cx, &'a Req) -> Run + Send + Sync,
+    Run: Future<Output = Result<Res>> + Send + 'a,
+{
+    type Run = Run;
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(db: Db, accounts: Arc<dyn Accounts>, wake: outbox::Wake) -> Self {
+        Self { db, accounts, standings: Standings::new(), wake }
+    }
+
+    /// The pool, for readiness and the workers.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Runs a handler that changes nothing: no transaction, one connection.
+    pub async fn read<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    where
+        F: for<'a> Handler<'a, ReadCx, Req, Res>,
+    {
+        self.reading(request, handler).await.map(Response::new).map_err(Error::into_status)
+    }
+
+    /// Runs a handler in a transaction that has entered the caller (X6).
+    pub async fn write<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    where
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        self.write_on(request, |_| Vec::new(), handler).await
+    }
+
+    /// As [`App::write`], entering also the people that the call acts on. `others` reads them from the request;
+    /// what is not a UUID is left out, for the handler to refuse.
+    pub async fn write_on<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        others: fn(&Req) -> Vec<&str>,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
+    where
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        self.writing(request, others, handler).await.map(Response::new).map_err(Error::into_status)
+    }
+
+    async fn reading<Req, Res, F>(&self, request: Request<Req>, handler: F) -> Result<Res>
+    where
+        F: for<'a> Handler<'a, ReadCx, Req, Res>,
+    {
+        let (context, id, request) = self.identify(request).await?;
+        let mut run = 1;
+        loop {
+            let mut lease = self.db.lease().await?;
+            let done = async {
+                let standing = self.standings.get(&mut lease, id).await?;
+                standing::admit(standing, context.call)?;
+                let caller = Caller { id, role: context.identity.role, standing };
+                let mut cx = ReadCx { lease, caller };
+                let done = handler(&mut cx, &request).await;
+                Ok((done, cx.lease))
+            };
+            match done.await {
+                Ok((Ok(res), lease)) => {
+                    lease.back();
+                    return Ok(res);
+                }
+                Ok((Err(error), lease)) if !error.is_retryable() => {
+                    lease.back();
+                    return Err(error);
+                }
+                Ok((Err(error), _)) | Err(error) => self.again(error, &mut run).await?,
+            }
+        }
+    }
+
+    async fn writing<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        others: fn(&Req) -> Vec<&str>,
+        handler: F,
+    ) -> Result<Res>
+    where
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        let (context, id, request) = self.identify(request).await?;
+        let mut people: Vec<Uuid> = others(&request).into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+        people.insert(0, id.0);
+        let mut run = 1;
+        loop {
+            let once = async {
+                let tx = Tx::begin(&self.db, &people).await?;
+                let standing = tx.standing(id).unwrap_or(Standing::Erased);
+                standing::admit(standing, context.call)?;
+                let caller = Caller { id, role: context.identity.role, standing };
+                let mut cx = WriteCx { tx, caller, call: context.call };
+                let res = handler(&mut cx, &request).await?;
+                cx.tx.commit(&self.wake).await?;
+                Ok(res)
+            };
+            match once.await {
+                Ok(res) => return Ok(res),
+                Err(error) => self.again(error, &mut run).await?,
+            }
+        }
+    }
+
+    /// Waits a little before another run, or gives the error back: it cannot be mended so, or was tried enough.
+    async fn again(&self, error: Error, run: &mut u32) -> Result<()> {
+        if error.reason() == ErrorReason::DependencyUnavailable {
+            self.db.forget_idle();
+        }
+        if !error.is_retryable() || *run >= RUNS {
+            return Err(error);
+        }
+        let jitter = rand::random_range(1..=10 * u64::from(*run));
+        tokio::time::sleep(Duration::from_millis(jitter)).await;
+        *run += 1;
+        Ok(())
+    }
+
+    async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
+        let context =
+            request.extensions_mut().remove::<Context>().ok_or_else(|| Error::internal("a call came past the layers"))?;
+        let identity = &context.identity;
+        let id = *identity.user.get_or_try_init(|| self.accounts.ensure(identity)).await?;
+        Ok((context, id, request.into_inner()))
+    }
+}
+
+/// What a reading handler has.
+pub struct ReadCx {
+    lease: Lease,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl ReadCx {
+    /// The connection, for store functions.
+    pub fn db(&mut self) -> &mut PgConnection {
+        &mut self.lease
+    }
+}
+
+/// What a writing handler has.
+pub struct WriteCx {
+    /// The open transaction.
+    pub tx: Tx,
+    /// Who calls.
+    pub caller: Caller,
+    call: &'static Call,
+}
+
+impl WriteCx {
+    /// The connection, for store functions.
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.tx.db()
+    }
+
+    /// The transaction's time: `crewup.now()` (E4).
+    pub fn now(&self) -> DateTime<Utc> {
+        self.tx.now
+    }
+
+    /// Makes sure that the call creates `made` only once (X1).
+    pub async fn once<R: Message + Name>(&mut self, request_id: Uuid, request: &R, made: Uuid) -> Result<Once> {
+        idempotency::once(&mut self.tx.lease, self.caller.id, self.call.path, request_id, request, made).await
+    }
+}
+
+/// An open transaction that has entered some people.
+pub struct Tx {
+    lease: Lease,
+    /// `crewup.now()`.
+    pub now: DateTime<Utc>,
+    standings: HashMap<UserId, Standing>,
+    emitted: Vec<Emitted>,
+}
+
+impl Tx {
+    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6).
+    pub(crate) async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
+        let mut lease = db.lease().await?;
+        lease.execute("begin").await?;
+        let mut tx = Self { lease, now: DateTime::UNIX_EPOCH, standings: HashMap::new(), emitted: Vec::new() };
+        if !people.is_empty() {
+            tx.enter(people).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Enters `people`; for reactions, which learn whom they act on from the claim that they hold.
+    pub(crate) async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
+        let rows = sqlx::query!(
+            r#"select entered_at as "entered_at!", user_id as "user_id!: UserId", state as "state!"
+               from crewup.enter($1, $2)"#,
+            people[0],
+            &people[1..],
+        )
+        .fetch_all(&mut *self.lease)
+        .await?;
+        for row in rows {
+            self.now = row.entered_at;
+            self.standings.insert(row.user_id, standing::parse(&row.state)?);
+        }
+        Ok(())
+    }
+
+    /// The connection, for store functions.
+    pub fn db(&mut self) -> &mut PgConnection {
+        &mut self.lease
+    }
+
+    /// The standing of a person who was entered. None: there is no such person.
+    pub fn standing(&self, user: UserId) -> Option<Standing> {
+        self.standings.get(&user).copied()
+    }
+
+    /// Tells the other services, at commit, that something happened to `key` (X8).
+    pub fn emit(&mut self, topic: Topic, key: impl Into<Uuid>, subject: Option<Uuid>) {
+        self.emitted.push(Emitted { topic, key: key.into(), subject });
+    }
+
+    /// Writes what was emitted, commits, and wakes the workers.
+    pub(crate) async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
+        if !self.emitted.is_empty() {
+            outbox::write(&mut self.lease, &self.emitted, self.now).await?;
+        }
+        if let Err(error) = self.lease.execute("commit").await {
+            self.lease.close();
+            let unknown = matches!(error, sqlx::Error::Io(_));
+            let error = Error::from(error);
+            // Whether it was committed is not known: the caller's request id finds out, a second run would not.
+            return Err(if unknown { Error::from(ErrorReason::DependencyUnavailable).because(error) } else { error });
+        }
+        self.lease.back();
+        if !self.emitted.is_empty() {
+            wake.wake();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! Who calls: verifying access tokens against the issuer's keys (X4).
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind, jwk::JwkSet};
+use secrecy::SecretString;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::{
+    clock,
+    error::{Error, ErrorReason, Result},
+    id::UserId,
+};
+
+/// How far the issuer's clock may be off.
+const SKEW: Duration = Duration::from_secs(30);
+/// Larger tokens are refused unread. Envoy's and hyper's header limits are beyond it.
+const LARGEST: usize = 8 * 1024;
+/// At most one look at the issuer's keys in this time, whatever callers send.
+const REFRESH: Duration = Duration::from_secs(1);
+const FETCH: Duration = Duration::from_secs(2);
+/// A verified token is remembered so long at most: a key that the issuer withdrew is refused by then.
+const REMEMBER: Duration = Duration::from_secs(60);
+
+/// What a caller may do beyond what everyone may, by the realm roles in the token (M1). Ordered by rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A person.
+    Person,
+    /// A person with the role `moderator`.
+    Moderator,
+    /// A person with the role `admin`.
+    Admin,
+    /// Not a person: another service of the mesh (X3).
+    Service,
+}
+
+/// The content of a verified access token.
+#[derive(Debug)]
+pub struct Identity {
+    /// The issuer's key for the account: `sub`.
+    pub subject: String,
+    /// Lower case, and only if the issuer verified it.
+    pub email: Option<String>,
+    /// Empty where the token has none.
+    pub first_name: String,
+    /// Empty where the token has none.
+    pub last_name: String,
+    /// The highest of the realm roles.
+    pub role: Role,
+    /// The client that the token was issued to: `azp`.
+    pub client: String,
+    /// When the token was issued: `iat`, seconds since the Unix epoch.
+    pub issued_at: i64,
+    /// When it ends: `exp`, seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// The token itself, to be shown to another service on the caller's behalf.
+    pub token: SecretString,
+    /// The profile, once it was found or made.
+    pub user: OnceCell<UserId>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    exp: u64,
+    #[serde(default)]
+    iat: i64,
+    #[serde(default)]
+    typ: String,
+    #[serde(default)]
+    azp: String,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: bool,
+    #[serde(default)]
+    given_name: String,
+    #[serde(default)]
+    family_name: String,
+    #[serde(default)]
+    realm_access: RealmAccess,
+}
+
+#[derive(Default, Deserialize)]
+struct RealmAccess {
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    jwks_uri: String,
+}
+
+/// Verifies tokens of one issuer for one audience.
+pub struct Verifier {
+    issuer: String,
+    validation: Validation,
+    http: reqwest::Client,
+    keys: RwLock<HashMap<String, Arc<DecodingKey>>>,
+    refreshed: Mutex<Option<Instant>>,
+    seen: moka::sync::Cache<[u8; 32], Arc<Identity>>,
+}
+
+impl Verifier {
+    /// For tokens of `issuer` (its URL, as in `iss`) for `audience`. Reads no key yet.
+    pub fn new(issuer: &str, audience: &str) -> Result<Self> {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = SKEW.as_secs();
+        let http = reqwest::Client::builder().timeout(FETCH).build().map_err(Error::internal)?;
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            validation,
+            http,
+            keys: RwLock::default(),
+            refreshed: Mutex::new(None),
+            seen: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(REMEMBER).build(),
+        })
+    }
+
+    /// The identity behind an `authorization` header's value.
+    pub async fn verify(&self, header: Option<&[u8]>) -> Result<Arc<Identity>> {
+        let header = header.ok_or(ErrorReason::TokenMissing)?;
+        let header = std::str::from_utf8(header).map_err(|_| ErrorReason::TokenInvalid)?;
+        // RFC 9110, 11.1: the scheme's case does not matter.
+        let token = match header.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+            _ => return Err(ErrorReason::TokenMissing.into()),
+        };
+        if token.len() > LARGEST {
+            return Err(ErrorReason::TokenInvalid.into());
+        }
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        if let Some(identity) = self.seen.get(&hash) {
+            if clock::unix_seconds() >= identity.expires_at + SKEW.as_secs() {
+                return Err(ErrorReason::TokenExpired.into());
+            }
+            return Ok(identity);
+        }
+        let identity = Arc::new(self.check(token).await?);
+        self.seen.insert(hash, Arc::clone(&identity));
+        Ok(identity)
+    }
+
+    /// Whether keys were read: a process without any can verify nobody yet.
+    pub async fn ready(&self) -> bool {
+        let empty = || self.keys.read().is_ok_and(|keys| keys.is_empty());
+        if empty() {
+            let _ = self.refresh().await;
+        }
+        !empty()
+    }
+
+    async fn check(&self, token: &str) -> Result<Identity> {
+        let invalid = |error: jsonwebtoken::errors::Error| Error::from(ErrorReason::TokenInvalid).because(error);
+        let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
+        if header.alg != Algorithm::RS256 {
+            return Err(Error::from(ErrorReason::TokenInvalid).because("algorithm"));
+        }
+        let kid = header.kid.ok_or(ErrorReason::TokenInvalid)?;
+        let key = self.key(&kid).await?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation)
+            .map_err(|error| match error.kind() {
+                ErrorKind::ExpiredSignature => ErrorReason::TokenExpired.into(),
+                _ => invalid(error),
+            })?
+            .claims;
+        // ID and refresh tokens are signed by the same keys.
+        if claims.typ != "Bearer" || claims.sub.is_empty() {
+            return Err(Error::from(ErrorReason::TokenInvalid).because("not an access token"));
+        }
+        Ok(Identity {
+            role: role(&claims.realm_access.roles),
+            subject: claims.sub,
+            email: claims.email.filter(|_| claims.email_verified).map(|email| email.trim().to_lowercase()),
+            first_name: claims.given_name.trim().to_owned(),
+            last_name: claims.family_name.trim().to_owned(),
+            client: claims.azp,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+            token: token.into(),
+            user: OnceCell::new(),
+        })
+    }
+
+    async fn key(&self, kid: &str) -> Result<Arc<DecodingKey>> {
+        if let Some(key) = self.known(kid) {
+            return Ok(key);
+        }
+        let looked = self.refresh().await;
+        self.known(kid).ok_or_else(|| match looked {
+            Ok(()) => Error::from(ErrorReason::TokenInvalid).because("unknown key id"),
+            Err(error) => error,
+        })
+    }
+
+    fn known(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+        self.keys.read().ok()?.get(kid).cloned()
+    }
+
+    /// Reads the issuer's keys, unless somebody just did. The old ones stay in use while the issuer is down.
+    async fn refresh(&self) -> Result<()> {
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_some_and(|at| clock::instant().duration_since(at) < REFRESH) {
+            return Ok(());
+        }
+        *refreshed = Some(clock::instant());
+        let set = self.fetch().await.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
+        let keys = set.keys.iter().filter_map(|key| {
+            let kid = key.common.key_id.clone()?;
+            Some((kid, Arc::new(DecodingKey::from_jwk(key).ok()?)))
+        });
+        let keys: HashMap<_, _> = keys.collect();
+        if let Ok(mut current) = self.keys.write() {
+            *current = keys;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self) -> reqwest::Result<JwkSet> {
+        let url = format!("{}/.well-known/openid-configuration", self.issuer);
+        let discovery: Discovery = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        self.http.get(discovery.jwks_uri).send().await?.error_for_status()?.json().await
+    }
+}
+
+fn role(roles: &[String]) -> Role {
+    let has = |name: &str| roles.iter().any(|role| role == name);
+    if has("service") {
+        Role::Service
+    } else if has("admin") {
+        Role::Admin
+    } else if has("moderator") {
+        Role::Moderator
+    } else {
+        Role::Person
+    }
+}

@@ -1,0 +1,147 @@
+//! The one pool of connections.
+//!
+//! sqlx's own pool makes three round trips for each query: a ping before it, the query, a ping after it (ADR 0003).
+//! This one makes one. What the pings did is done where it is needed: a call that was cancelled in the middle leaves a
+//! connection that is rolled back at once by a task, or closed; a dead connection is found by the query that uses it.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleResult, TimeoutType, Timeouts};
+use sqlx::{
+    ConnectOptions as _, Executor as _,
+    postgres::{PgConnectOptions, PgConnection},
+};
+
+use crate::error::{Error, ErrorReason, Result};
+
+/// How long a call waits for a connection before it is told to come again (X5).
+const WAIT: Duration = Duration::from_secs(1);
+const CONNECT: Duration = Duration::from_secs(2);
+const TIDY: Duration = Duration::from_secs(2);
+
+/// Makes connections; see [`Db`].
+pub struct Manager(PgConnectOptions);
+
+impl managed::Manager for Manager {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, _: &mut PgConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        Ok(())
+    }
+}
+
+/// The pool. Cheap to clone.
+#[derive(Clone)]
+pub struct Db(managed::Pool<Manager>);
+
+impl Db {
+    /// At most `size` connections, opened when they are first needed.
+    pub fn new(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
+        let options = options
+            .application_name(application)
+            .statement_cache_capacity(500)
+            .disable_statement_logging()
+            .options([
+                ("statement_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "10s"),
+                ("client_connection_check_interval", "1s"),
+                ("timezone", "UTC"),
+            ]);
+        let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: None };
+        managed::Pool::builder(Manager(options))
+            .max_size(size)
+            .timeouts(timeouts)
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map(Self)
+            .map_err(Error::internal)
+    }
+
+    /// A connection of one's own until the lease is dropped.
+    pub async fn lease(&self) -> Result<Lease> {
+        match self.0.get().await {
+            Ok(object) => Ok(Lease { object: Some(object), idle: false }),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
+            }
+            Err(error) => Err(Error::from(ErrorReason::DependencyUnavailable).because(error)),
+        }
+    }
+
+    /// Forgets every idle connection: the server that they led to may be gone.
+    pub fn forget_idle(&self) {
+        self.0.retain(|_, _| false);
+    }
+
+    /// (connections in use, connections open, calls waiting for one)
+    pub fn usage(&self) -> (usize, usize, usize) {
+        let status = self.0.status();
+        (status.size.saturating_sub(status.available), status.size, status.waiting)
+    }
+}
+
+/// A connection on loan. It goes back idle by [`Lease::back`]; dropped otherwise, it is rolled back first.
+pub struct Lease {
+    object: Option<Object<Manager>>,
+    idle: bool,
+}
+
+impl Lease {
+    /// Gives back a connection on which nothing is open or under way.
+    pub fn back(mut self) {
+        self.idle = true;
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub fn close(mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take().filter(|_| !self.idle) else { return };
+        tidy(object);
+    }
+}
+
+/// Ends what a dropped call left open. Without this its locks would stay until somebody used the connection again.
+#[allow(clippy::disallowed_methods, reason = "a Drop cannot await; the task ends within TIDY")]
+fn tidy(mut object: Object<Manager>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        drop(Object::take(object));
+        return;
+    };
+    runtime.spawn(async move {
+        let tidied = tokio::time::timeout(TIDY, object.execute("rollback")).await;
+        if !matches!(tidied, Ok(Ok(_))) {
+            drop(Object::take(object));
+        }
+    });
+}
+
+#[allow(clippy::expect_used, reason = "the object is only taken by close and drop, which end the lease")]
+impl Deref for Lease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.object.as_ref().expect("a lease holds its connection until it ends")
+    }
+}
+
+#[allow(clippy::expect_used, reason = "as in Deref")]
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.object.as_mut().expect("a lease holds its connection until it ends")
+    }
+}

@@ -1,0 +1,225 @@
+//! What stands in front of every call: load limit, deadline, token, access rule, a caught panic, one shape of errors,
+//! a span and a figure. Default deny: a path that the contracts do not name is answered here.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task,
+    time::Duration,
+};
+
+use crewup_proto::call::{self, Access, Call};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use http::{HeaderMap, Request, Response};
+use tokio::sync::Semaphore;
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+use tracing::Instrument as _;
+
+use crate::{
+    app::Context,
+    auth::{Role, Verifier},
+    clock,
+    error::{Error, ErrorReason, Result},
+    telemetry::{self, CallFigures},
+};
+
+/// The metadata in which a service shows the token of the person on whose behalf it calls.
+pub const USER_TOKEN: &str = "x-crewup-user-token";
+
+/// Served beside the contracts, to everyone who reaches the port: health for probes and Envoy, reflection where it is
+/// switched on.
+const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// Makes an [`Entry`] of every service.
+#[derive(Clone)]
+pub struct EntryLayer(Arc<Gate>);
+
+struct Gate {
+    verifier: Arc<Verifier>,
+    slots: Semaphore,
+    longest: Duration,
+    figures: CallFigures,
+}
+
+impl EntryLayer {
+    /// At most `in_flight` calls at once, none longer than `longest`.
+    pub fn new(verifier: Arc<Verifier>, in_flight: usize, longest: Duration) -> Self {
+        Self(Arc::new(Gate { verifier, slots: Semaphore::new(in_flight), longest, figures: CallFigures::new() }))
+    }
+}
+
+impl<S> Layer<S> for EntryLayer {
+    type Service = Entry<S>;
+
+    fn layer(&self, inner: S) -> Entry<S> {
+        Entry { gate: Arc::clone(&self.0), inner }
+    }
+}
+
+/// The door of a server.
+#[derive(Clone)]
+pub struct Entry<S> {
+    gate: Arc<Gate>,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Entry<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<std::result::Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let gate = Arc::clone(&self.gate);
+        // The clone is the one that is not ready; the ready one goes with the call.
+        let fresh = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, fresh);
+        Box::pin(async move { Ok(gate.pass(inner, request).await) })
+    }
+}
+
+impl Gate {
+    async fn pass<S>(&self, mut inner: S, request: Request<Body>) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let path = request.uri().path();
+        if OPEN.iter().any(|open| path.starts_with(open)) {
+            let Ok(response) = inner.call(request).await;
+            return response;
+        }
+        let Some(call) = call::find(path) else {
+            return Error::from(ErrorReason::UnknownCall).into_status().into_http();
+        };
+        let span = telemetry::call_span(call, request.headers());
+        let started = clock::instant();
+        let response = async {
+            match self.admitted(inner, request, call).await {
+                Ok(response) => one_shape(response),
+                Err(error) => error.into_status().into_http(),
+            }
+        }
+        .instrument(span.clone())
+        .await;
+        let code = code_of(&response);
+        telemetry::end_call(&span, code);
+        self.figures.record(call, code, started.elapsed());
+        response
+    }
+
+    async fn admitted<S>(&self, mut inner: S, mut request: Request<Body>, call: &'static Call) -> Result<Response<Body>>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let _slot = self
+            .slots
+            .try_acquire()
+            .map_err(|_| Error::from(ErrorReason::Overloaded).retry_after(Duration::from_millis(250)))?;
+        let deadline = deadline(request.headers()).map_or(self.longest, |asked| asked.min(self.longest));
+        let work = async {
+            let context = self.context(request.headers(), call).await?;
+            request.extensions_mut().insert(context);
+            let Ok(response) = inner.call(request).await;
+            Ok(response)
+        };
+        match tokio::time::timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(Error::internal("a handler panicked")),
+            Err(_) => Err(ErrorReason::DeadlineExceeded.into()),
+        }
+    }
+
+    /// Verifies the tokens and applies the part of the access rule that needs no row.
+    async fn context(&self, headers: &HeaderMap, call: &'static Call) -> Result<Context> {
+        let value = |name| headers.get(name).map(http::HeaderValue::as_bytes);
+        let identity = self.verifier.verify(value("authorization")).await?;
+        tracing::Span::current().record("crewup.client", identity.client.as_str());
+        if call.access.contains(&Access::Service) {
+            if identity.role != Role::Service {
+                return Err(ErrorReason::ServiceOnly.into());
+            }
+            let on_behalf = self.verifier.verify(value(USER_TOKEN)).await?;
+            if on_behalf.role == Role::Service {
+                return Err(ErrorReason::PersonOnly.into());
+            }
+            return Ok(Context { identity, on_behalf: Some(on_behalf), call });
+        }
+        if identity.role == Role::Service {
+            return Err(ErrorReason::PersonOnly.into());
+        }
+        if call.access == [Access::Moderator] && identity.role < Role::Moderator {
+            return Err(ErrorReason::RoleRequired.into());
+        }
+        Ok(Context { identity, on_behalf: None, call })
+    }
+}
+
+/// The caller's `grpc-timeout`: at most eight digits and a unit.
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
+    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(amount * 3600)),
+        "M" => Some(Duration::from_secs(amount * 60)),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+fn code_of(response: &Response<Body>) -> Code {
+    response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
+/// Gives the errors that tonic makes itself the shape of ours: they are the ones without details.
+fn one_shape(response: Response<Body>) -> Response<Body> {
+    let headers = response.headers();
+    if !headers.contains_key("grpc-status") || headers.contains_key("grpc-status-details-bin") {
+        return response;
+    }
+    let reason = match code_of(&response) {
+        Code::Ok => return response,
+        // Bytes that are not the message, or not a gRPC frame.
+        Code::Internal | Code::InvalidArgument => ErrorReason::MalformedRequest,
+        Code::OutOfRange | Code::ResourceExhausted => ErrorReason::RequestTooLarge,
+        Code::Cancelled => ErrorReason::Cancelled,
+        Code::Unimplemented => ErrorReason::UnknownCall,
+        code => {
+            tracing::error!(?code, "an error came past shared::error");
+            ErrorReason::Internal
+        }
+    };
+    let cause = Status::from_header_map(headers).map(|status| status.message().to_owned());
+    Error::from(reason).because(cause.unwrap_or_default()).into_status().into_http()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x5_the_callers_deadline_is_read_in_every_unit() {
+        let read = |value: &str| {
+            let value = value.parse().ok()?;
+            deadline(&HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), value)]))
+        };
+        assert_eq!(read("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(read("2S"), Some(Duration::from_secs(2)));
+        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for garbage in ["", "S", "1", "1x", "-1S", "123456789S", "1.5S"] {
+            assert_eq!(read(garbage), None, "{garbage:?}");
+        }
+    }
+}

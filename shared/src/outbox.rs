@@ -1,0 +1,210 @@
+//! Telling other services what happened (X8): a row in the transaction that it tells of, and one claim for each
+//! consumer, which that consumer deletes in the transaction of its effect.
+//!
+//! Rows hold ids, never content (X9). A reaction takes the locks, reads the present state and makes it so, so that a
+//! row told twice, late or together with a later one does no harm.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::{
+    app::Tx,
+    db::Db,
+    error::{Error, Result},
+};
+
+/// How often a worker looks without being woken. A lost wake-up costs at most this.
+const POLL: Duration = Duration::from_millis(400);
+/// A row that failed so often is put aside, counted and alerted on.
+const ATTEMPTS: i32 = 10;
+
+/// What is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Key: a user. The person was deactivated, reactivated, erased, banned or unbanned.
+    UserStanding,
+    /// Key: an event; subject: a user. The person's RSVP left `going` (G9).
+    AttendanceLeft,
+    /// Key: an event. Its start or place changed, or it was cancelled (E7).
+    EventChanged,
+}
+
+impl Topic {
+    const ALL: [Self; 3] = [Self::UserStanding, Self::AttendanceLeft, Self::EventChanged];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::UserStanding => "user.standing",
+            Self::AttendanceLeft => "attendance.left",
+            Self::EventChanged => "event.changed",
+        }
+    }
+
+    /// The services that react. A topic without any is still published: its row stays for the retention time.
+    const fn consumers(self) -> &'static [&'static str] {
+        match self {
+            Self::UserStanding => &["event"],
+            Self::AttendanceLeft | Self::EventChanged => &[],
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+}
+
+/// One thing to tell, gathered until the commit.
+pub(crate) struct Emitted {
+    pub(crate) topic: Topic,
+    pub(crate) key: Uuid,
+    pub(crate) subject: Option<Uuid>,
+}
+
+/// Writes rows and claims, in one statement however many there are.
+pub(crate) async fn write(db: &mut PgConnection, emitted: &[Emitted], now: DateTime<Utc>) -> Result<()> {
+    let (mut topics, mut keys, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut consumers, mut consumed) = (Vec::new(), Vec::new());
+    for one in emitted {
+        topics.push(one.topic.name().to_owned());
+        keys.push(one.key);
+        subjects.push(one.subject);
+        for consumer in one.topic.consumers() {
+            consumers.push((*consumer).to_owned());
+            consumed.push(one.topic.name().to_owned());
+        }
+    }
+    sqlx::query!(
+        "with told as (
+             insert into outbox (topic, key, subject, created_at)
+             select t.topic, t.key, t.subject, $4 from unnest($1::text[], $2::uuid[], $3::uuid[]) as t (topic, key, subject)
+             returning id, topic, key, subject
+         )
+         insert into outbox_claims (outbox_id, consumer, topic, key, subject, due_at)
+         select told.id, c.consumer, told.topic, told.key, told.subject, $4
+         from told
+         join (select distinct consumer, topic from unnest($5::text[], $6::text[]) as u (consumer, topic)) c
+           on c.topic = told.topic",
+        &topics,
+        &keys,
+        &subjects as &[Option<Uuid>],
+        now,
+        &consumers,
+        &consumed,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Wakes the workers of this process. Carries no data and may be lost: they look by themselves, too.
+#[derive(Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// Wakes one worker, which looks until nothing is left.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A claim in hand: what happened, to which key.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// What happened.
+    pub topic: Topic,
+    /// To whom or what; see [`Topic`].
+    pub key: Uuid,
+    /// The second id where the topic has one.
+    pub subject: Option<Uuid>,
+    id: i64,
+}
+
+/// What a service does when it is told of something: reads the present state and makes it so.
+pub type React = for<'a> fn(&'a mut Tx, Claim) -> BoxFuture<'a, Result<()>>;
+
+/// The worker of one service: looks for claims until `stop` says so.
+pub(crate) async fn work(db: Db, consumer: &'static str, react: React, wake: Wake, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match step(&db, consumer, react, &wake).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, consumer, "the outbox cannot be read"),
+        }
+        tokio::select! {
+            () = wake.0.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Does the oldest claim that is due. False: there was none.
+async fn step(db: &Db, consumer: &str, react: React, wake: &Wake) -> Result<bool> {
+    let mut tx = Tx::begin(db, &[]).await?;
+    let Some(claim) = take(&mut tx, consumer).await? else { return Ok(false) };
+    let done = async {
+        react(&mut tx, claim).await?;
+        done(tx.db(), consumer, claim.id).await?;
+        tx.commit(wake).await
+    };
+    if let Err(error) = done.await {
+        tracing::warn!(%error, consumer, topic = claim.topic.name(), key = %claim.key, "a reaction failed");
+        put_off(db, consumer, claim.id).await?;
+    }
+    Ok(true)
+}
+
+/// The oldest undone claim of any key that nobody holds. Skipping only whole keys keeps each key in order.
+async fn take(tx: &mut Tx, consumer: &str) -> Result<Option<Claim>> {
+    let row = sqlx::query!(
+        r#"select c.outbox_id, c.topic, c.key, c.subject, crewup.now() as "now!"
+           from outbox_claims c
+           where c.consumer = $1 and c.parked_at is null and c.due_at <= crewup.now()
+             and not exists (
+                 select from outbox_claims o
+                 where o.consumer = c.consumer and o.key = c.key and o.parked_at is null and o.outbox_id < c.outbox_id)
+           order by c.outbox_id
+           limit 1
+           for update of c skip locked"#,
+        consumer,
+    )
+    .fetch_optional(tx.db())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    tx.now = row.now;
+    let topic = Topic::parse(&row.topic).ok_or_else(|| Error::internal(format!("unknown topic {}", row.topic)))?;
+    Ok(Some(Claim { topic, key: row.key, subject: row.subject, id: row.outbox_id }))
+}
+
+async fn done(db: &mut PgConnection, consumer: &str, id: i64) -> Result<()> {
+    sqlx::query!("delete from outbox_claims where consumer = $1 and outbox_id = $2", consumer, id).execute(db).await?;
+    Ok(())
+}
+
+/// Tries again later, twice as late each time; parks the claim in the end.
+async fn put_off(db: &Db, consumer: &str, id: i64) -> Result<()> {
+    let mut lease = db.lease().await?;
+    let parked = sqlx::query_scalar!(
+        r#"update outbox_claims
+           set attempts = attempts + 1,
+               due_at = crewup.now() + least(interval '0.1 seconds' * power(2, attempts), interval '5 minutes'),
+               parked_at = case when attempts + 1 >= $3 then crewup.now() end
+           where consumer = $1 and outbox_id = $2
+           returning parked_at is not null as "parked!""#,
+        consumer,
+        id,
+        ATTEMPTS,
+    )
+    .fetch_optional(&mut *lease)
+    .await?;
+    lease.back();
+    if parked == Some(true) {
+        tracing::error!(consumer, outbox_id = id, "a reaction failed {ATTEMPTS} times and was put aside");
+    }
+    Ok(())
+}

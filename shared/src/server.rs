@@ -1,0 +1,296 @@
+//! Putting a service together, and the life of its process: read settings, bind, serve, report health, drain.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use clap::Parser as _;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{
+    app::{Accounts, App},
+    auth::Verifier,
+    client::{ServiceIdentity, UserPeer},
+    config::{Config, Switch},
+    db::Db,
+    error::{Error, Result},
+    housekeeping,
+    layer::EntryLayer,
+    outbox::{self, React, Wake},
+    telemetry::Telemetry,
+};
+
+/// The largest request, in bytes. Generated servers are limited to it where they are added to the routes.
+pub const LARGEST_REQUEST: usize = 1 << 20;
+
+// EX_USAGE, EX_UNAVAILABLE and EX_SOFTWARE of sysexits.h.
+const WRONG_SETTING: u8 = 64;
+const CANNOT_BIND: u8 = 69;
+const FAILED: u8 = 70;
+
+const READINESS: Duration = Duration::from_secs(1);
+const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// What makes a service that service.
+pub struct Service {
+    /// As in `crewup-<name>` and the database role `crewup_<name>`.
+    pub name: &'static str,
+    /// The gRPC port, where the settings say nothing.
+    pub port: u16,
+    /// The port of health and metrics, where the settings say nothing.
+    pub plain_port: u16,
+    /// The highest migration that its queries need.
+    pub schema: i64,
+    /// Its gRPC services.
+    pub routes: fn(&App) -> Routes,
+    /// How identities become profiles here. None: by asking the user service.
+    pub accounts: Option<fn(&Db) -> Arc<dyn Accounts>>,
+    /// What it does when it is told of something.
+    pub react: Option<React>,
+}
+
+/// A service that serves.
+pub struct Running {
+    /// Where gRPC is served.
+    pub addr: SocketAddr,
+    /// Where health and metrics are served.
+    pub plain_addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    grace: Duration,
+}
+
+impl Running {
+    /// Not ready first, then no new calls, then waits for those in flight (X13).
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.grace, all).await.is_err() {
+            tracing::warn!("calls in flight were cut off after the grace period");
+        }
+    }
+}
+
+/// The whole of a service's `main`: settings from the environment, until SIGTERM or SIGINT.
+pub fn main(service: &'static Service) -> ExitCode {
+    let config = match Config::try_parse() {
+        Ok(config) => config,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let lines = error.to_string();
+            let first: Vec<_> = lines.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            return fail(WRONG_SETTING, &first.join(" "));
+        }
+    };
+    let settings = config.database().map(drop).and_then(|()| match service.accounts {
+        Some(_) => Ok(()),
+        None => config.client_secret().map(drop),
+    });
+    if let Err(wrong) = settings {
+        return fail(WRONG_SETTING, &wrong.to_string());
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(FAILED, &error.to_string()),
+    };
+    runtime.block_on(run(service, config))
+}
+
+#[allow(clippy::print_stderr, reason = "before telemetry is up, and for the person at the terminal")]
+fn fail(code: u8, why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::from(code)
+}
+
+async fn run(service: &'static Service, config: Config) -> ExitCode {
+    let (listener, plain) = match bind(service, &config).await {
+        Ok(bound) => bound,
+        Err(why) => return fail(CANNOT_BIND, &why),
+    };
+    let telemetry = match Telemetry::start(service.name, config.otlp.as_deref()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(FAILED, &error.to_string()),
+    };
+    let running = match start(service, &config, listener, plain, telemetry.registry()) {
+        Ok(running) => running,
+        Err(error) => return fail(FAILED, &error.to_string()),
+    };
+    tracing::info!(service = service.name, addr = %running.addr, plain = %running.plain_addr, "serving");
+    told_to_stop().await;
+    tracing::info!(service = service.name, "stopping");
+    running.stop().await;
+    telemetry.stop();
+    ExitCode::SUCCESS
+}
+
+async fn bind(service: &Service, config: &Config) -> std::result::Result<(TcpListener, TcpListener), String> {
+    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let mut bound = Vec::new();
+    for (variable, addr) in [
+        ("CREWUP_LISTEN", config.listen.unwrap_or(everywhere(service.port))),
+        ("CREWUP_PLAIN_LISTEN", config.plain_listen.unwrap_or(everywhere(service.plain_port))),
+    ] {
+        let listener = TcpListener::bind(addr).await.map_err(|error| format!("{addr}: {error}; {variable} moves it"))?;
+        bound.push(listener);
+    }
+    let plain = bound.pop().ok_or("nothing was bound")?;
+    let listener = bound.pop().ok_or("nothing was bound")?;
+    Ok((listener, plain))
+}
+
+/// Starts a service on listeners that are bound already.
+pub fn start(
+    service: &'static Service,
+    config: &Config,
+    listener: TcpListener,
+    plain: TcpListener,
+    registry: prometheus::Registry,
+) -> Result<Running> {
+    let options = config.database().map_err(Error::internal)?;
+    let db = Db::new(options, &format!("crewup-{}", service.name), config.db_connections.into())?;
+    let verifier = Arc::new(Verifier::new(&config.issuer, &config.audience)?);
+    let accounts = match service.accounts {
+        Some(accounts) => accounts(&db),
+        None => {
+            let client = config.client_id.clone().unwrap_or_else(|| format!("crewup-{}", service.name));
+            let secret = config.client_secret().map_err(Error::internal)?;
+            UserPeer::new(&config.user_url, ServiceIdentity::new(&config.issuer, &client, secret)?)?
+        }
+    };
+    let wake = Wake::default();
+    let app = App::new(db.clone(), accounts, wake.clone());
+    let (stop, stopped) = watch::channel(false);
+    let (addr, plain_addr) = (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
+
+    let (health, health_server) = tonic_health::server::health_reporter();
+    let mut routes = (service.routes)(&app).add_service(health_server);
+    if config.reflection == Switch::On {
+        routes = reflected(routes)?;
+    }
+    let serve = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_connection_age(CONNECTION_AGE)
+        .max_connection_age_grace(config.grace())
+        .layer(EntryLayer::new(Arc::clone(&verifier), config.max_in_flight, config.max_call()))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), until(stopped.clone()));
+
+    let ready = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+    tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
+    tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
+    if config.relay == Switch::On {
+        tasks.spawn(housekeeping::work(db.clone(), stopped.clone()));
+        if let Some(react) = service.react {
+            tasks.spawn(outbox::work(db, service.name, react, wake, stopped));
+        }
+    }
+    Ok(Running { addr, plain_addr, stop, tasks, grace: config.grace() })
+}
+
+fn reflected(routes: Routes) -> Result<Routes> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(crewup_proto::DESCRIPTORS)
+    };
+    // grpcurl asks for v1alpha, newer tools for v1.
+    let v1 = builder().build_v1().map_err(Error::internal)?;
+    let v1alpha = builder().build_v1alpha().map_err(Error::internal)?;
+    Ok(routes.add_service(v1).add_service(v1alpha))
+}
+
+/// Readiness is not liveness: a process whose database is away serves nobody, and is not to be killed for it.
+async fn watch_readiness(
+    schema: i64,
+    db: Db,
+    verifier: Arc<Verifier>,
+    health: HealthReporter,
+    ready: Arc<AtomicBool>,
+    mut stop: watch::Receiver<bool>,
+) {
+    while !*stop.borrow() {
+        let now = verifier.ready().await && schema_is_there(&db, schema).await.unwrap_or(false);
+        if now != ready.swap(now, Ordering::Relaxed) {
+            tracing::info!(ready = now, "readiness changed");
+        }
+        let status = if now { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status("", status).await;
+        tokio::select! {
+            () = tokio::time::sleep(READINESS) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    ready.store(false, Ordering::Relaxed);
+    health.set_service_status("", ServingStatus::NotServing).await;
+}
+
+/// At least the migrations that the queries need; later ones do no harm (X12).
+async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
+    let mut lease = db.lease().await?;
+    let version = sqlx::query_scalar!(r#"select crewup.schema_version() as "version!""#).fetch_one(&mut *lease).await;
+    if matches!(version, Err(sqlx::Error::Io(_))) {
+        lease.close();
+        db.forget_idle();
+        return Ok(false);
+    }
+    lease.back();
+    Ok(version? >= needed)
+}
+
+async fn plain_port(
+    listener: TcpListener,
+    ready: Arc<AtomicBool>,
+    registry: prometheus::Registry,
+    stop: watch::Receiver<bool>,
+) {
+    let readyz = |State(ready): State<Arc<AtomicBool>>| async move {
+        if ready.load(Ordering::Relaxed) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+    };
+    let metrics = || async move {
+        prometheus::TextEncoder::new()
+            .encode_to_string(&registry.gather())
+            .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+    };
+    let router = Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(ready);
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until(stop)).await {
+        tracing::error!(%error, "the plain port ended");
+    }
+}
+
+async fn until(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
