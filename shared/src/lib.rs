@@ -1,1 +1,3 @@
-//! Placeholder until the crate's first slice.
+//! Everything of a CrewUp service that is not a domain rule.
+
+pub mod migrate;
