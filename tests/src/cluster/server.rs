@@ -29,13 +29,22 @@ const SETTINGS: [&str; 9] = [
 ];
 
 /// The shell is what the kernel signals when the thread that started it ends, however the process ended; it stops
-/// the server and removes the directory. A server is stopped by INT: without waiting for its clients.
+/// the server and removes the directory, also if the end comes while `initdb` is still at work. TERM is for a server
+/// that has not got so far as to listen to INT (which a shell's background process ignores), INT for one that has:
+/// it stops without waiting for its clients.
 const KEEPER: &str = r#"
-trap 'kill -INT $server 2>/dev/null' INT TERM
-"$0" "$@" >"$HOME/log" 2>&1 &
-server=$!
-wait $server
-wait $server
+bin=$1; shift
+stop_server() { stop=1; kill -TERM $server && kill -INT $server; } 2>/dev/null
+trap stop_server INT TERM
+"$bin/initdb" -D "$HOME/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$HOME/log" 2>&1 || failed=1
+if [ -z "$failed$stop" ]; then
+    "$bin/postgres" -D "$HOME/data" -k "$HOME" "$@" >>"$HOME/log" 2>&1 &
+    server=$!
+    [ -z "$stop" ] || stop_server
+    wait $server
+    wait $server
+fi
+[ -n "$stop" ] || tail -n 20 "$HOME/log" >&2
 cd / && rm -rf "$HOME"
 "#;
 
@@ -115,7 +124,6 @@ fn launch() -> (Child, u16) {
         if let Some(User { uid, gid }) = user {
             chown(&home, Some(uid), Some(gid)).expect("a directory of the server's user");
         }
-        init(&bin, &home, user);
         let port = free_port();
         let mut child = spawn(&bin, &home, user, port);
         if wait_ready(&mut child, &home, port) {
@@ -125,61 +133,25 @@ fn launch() -> (Child, u16) {
     panic!("PostgreSQL did not start in 5 attempts");
 }
 
-fn init(bin: &Path, home: &Path, user: Option<User>) {
-    let mut command = Command::new(bin.join("initdb"));
-    command.arg("-D").arg(home.join("data"));
-    command.args([
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--no-sync",
-    ]);
-    let output = run_as(&mut command, home, user)
-        .output()
-        .expect("initdb runs");
-    assert!(
-        output.status.success(),
-        "initdb: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 fn spawn(bin: &Path, home: &Path, user: Option<User>, port: u16) -> Child {
     let mut command = Command::new("setpriv");
     command
-        .args(["--pdeathsig", "TERM", "sh", "-c", KEEPER])
-        .arg(bin.join("postgres"));
-    command
-        .arg("-D")
-        .arg(home.join("data"))
-        .arg("-k")
-        .arg(home)
-        .arg("-p")
-        .arg(port.to_string());
+        .args(["--pdeathsig", "TERM", "sh", "-c", KEEPER, "sh"])
+        .arg(bin);
+    command.arg("-p").arg(port.to_string());
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
+    command.env("HOME", home).current_dir(home);
     // A group of its own: Ctrl-C in the terminal is for the tests, whose end is what the keeper waits for.
     command
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    run_as(&mut command, home, user)
-        .spawn()
-        .expect("setpriv (util-linux) runs")
-}
-
-fn run_as<'a>(command: &'a mut Command, home: &Path, user: Option<User>) -> &'a mut Command {
-    command.env("HOME", home).current_dir(home);
+        .stdout(Stdio::null());
     if let Some(User { uid, gid }) = user {
         command.uid(uid).gid(gid);
     }
-    command
+    command.spawn().expect("setpriv (util-linux) runs")
 }
 
 /// The server says in its pid file when it is ready, on the last line; the port in it proves that it is ours.
