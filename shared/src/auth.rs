@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind, jwk::JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind, jwk::{JwkSet, PublicKeyUse}};
 use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -135,7 +135,7 @@ impl Verifier {
         let header = std::str::from_utf8(header).map_err(|_| ErrorReason::TokenInvalid)?;
         // RFC 9110, 11.1: the scheme's case does not matter.
         let token = match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
             _ => return Err(ErrorReason::TokenMissing.into()),
         };
         if token.len() > LARGEST {
@@ -165,8 +165,9 @@ impl Verifier {
     async fn check(&self, token: &str) -> Result<Identity> {
         let invalid = |error: jsonwebtoken::errors::Error| Error::from(ErrorReason::TokenInvalid).because(error);
         let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
-        if header.alg != Algorithm::RS256 {
-            return Err(Error::from(ErrorReason::TokenInvalid).because("algorithm"));
+        // RFC 7515, 4.1.11: an extension that must be understood, and is not.
+        if header.alg != Algorithm::RS256 || header.crit.is_some() {
+            return Err(Error::from(ErrorReason::TokenInvalid).because("algorithm or extension"));
         }
         let kid = header.kid.ok_or(ErrorReason::TokenInvalid)?;
         let key = self.key(&kid).await?;
@@ -177,8 +178,10 @@ impl Verifier {
             })?
             .claims;
         // ID and refresh tokens are signed by the same keys.
-        if claims.typ != "Bearer" || claims.sub.is_empty() {
-            return Err(Error::from(ErrorReason::TokenInvalid).because("not an access token"));
+        let subject = &claims.sub;
+        let sound = (1..=255).contains(&subject.len()) && subject.bytes().all(|byte| byte.is_ascii_graphic());
+        if claims.typ != "Bearer" || !sound {
+            return Err(Error::from(ErrorReason::TokenInvalid).because("not an access token, or without a sound subject"));
         }
         Ok(Identity {
             role: role(&claims.realm_access.roles),
@@ -217,7 +220,9 @@ impl Verifier {
         }
         *refreshed = Some(clock::instant());
         let set = self.fetch().await.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
-        let keys = set.keys.iter().filter_map(|key| {
+        // Keycloak publishes a key for encryption beside those for signatures.
+        let signing = set.keys.iter().filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));
+        let keys = signing.filter_map(|key| {
             let kid = key.common.key_id.clone()?;
             Some((kid, Arc::new(DecodingKey::from_jwk(key).ok()?)))
         });

@@ -38,7 +38,7 @@ pub async fn sweep(db: &Db) -> Result<()> {
              select o.id from outbox o
              where o.created_at < crewup.now() - interval '48 hours'
                and not exists (select from outbox_claims c where c.outbox_id = o.id)
-             limit 5000 for update skip locked)"
+             limit 5000)"
     )
     .execute(&mut *lease)
     .await?;

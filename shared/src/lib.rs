@@ -18,6 +18,7 @@ pub mod id;
 pub mod idempotency;
 pub mod layer;
 pub mod mask;
+pub mod migrate;
 pub mod outbox;
 pub mod page;
 pub mod server;

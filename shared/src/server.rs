@@ -248,7 +248,7 @@ async fn watch_readiness(
 /// At least the migrations that the queries need; later ones do no harm (X12).
 async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
     let mut lease = db.lease().await?;
-    let version = sqlx::query_scalar!(r#"select crewup.schema_version() as "version!""#).fetch_one(&mut *lease).await;
+    let version = sqlx::query_scalar!(r#"select max(version) as "version!" from _sqlx_migrations"#).fetch_one(&mut *lease).await;
     if matches!(version, Err(sqlx::Error::Io(_))) {
         lease.close();
         db.forget_idle();

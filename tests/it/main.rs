@@ -1,0 +1,4 @@
+//! The integration tests: one binary, so that the harness is linked once and one private cluster serves them all.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
+
+mod harness;
