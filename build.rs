@@ -30,6 +30,7 @@ fn main() -> Result<()> {
     fs::write(out.join("descriptors.bin"), &bytes)?;
     fs::write(out.join("calls.rs"), calls(&pool)?)?;
     fs::write(out.join("reasons.rs"), reasons(&pool)?)?;
+    fs::write(out.join("paged.rs"), paged(&pool)?)?;
 
     let mut set = compiler.file_descriptor_set();
     set.file.retain(|file| {
@@ -153,4 +154,21 @@ fn reasons(pool: &DescriptorPool) -> Result<String> {
         "pub(super) const fn code_of(reason: ErrorReason) -> i32 {{\n    match reason {{\n{codes}    }}\n}}\n\
          pub(super) const fn text_of(reason: ErrorReason) -> &'static str {{\n    match reason {{\n{texts}    }}\n}}\n"
     ))
+}
+
+/// The Rust source of `Paged` for every message with `page_size` and `page_token`.
+fn paged(pool: &DescriptorPool) -> Result<String> {
+    let mut source = String::new();
+    for message in pool.all_messages() {
+        let has = |field| message.get_field_by_name(field).is_some();
+        if has("page_size") && has("page_token") {
+            let path = message.full_name().replace('.', "::");
+            writeln!(
+                source,
+                "impl Paged for crate::{path} {{\n    fn page(&mut self) -> (&mut i32, &mut String) {{\n        \
+                 (&mut self.page_size, &mut self.page_token)\n    }}\n}}"
+            )?;
+        }
+    }
+    Ok(source)
 }

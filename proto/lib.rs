@@ -111,3 +111,14 @@ pub mod error {
         }
     }
 }
+
+/// The requests for a page of a list (AIP-158): every message with `page_size` and `page_token`.
+pub mod page {
+    /// A request for a page of a list.
+    pub trait Paged: prost::Message + prost::Name + Clone {
+        /// The fields `page_size` and `page_token`, to read and to blank.
+        fn page(&mut self) -> (&mut i32, &mut String);
+    }
+
+    include!(concat!(env!("OUT_DIR"), "/paged.rs"));
+}

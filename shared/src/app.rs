@@ -263,8 +263,12 @@ impl Tx {
         Ok(tx)
     }
 
-    /// Enters `people`; for reactions, which learn whom they act on from the claim that they hold.
-    pub(crate) async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
+    /// Enters one person; for reactions, which learn whom they act on from the claim that they hold.
+    pub async fn enter_person(&mut self, person: UserId) -> Result<()> {
+        self.enter(&[person.0]).await
+    }
+
+    async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
         let rows = sqlx::query!(
             r#"select entered_at as "entered_at!", user_id as "user_id!: UserId", state as "state!"
                from crewup.enter($1, $2)"#,

@@ -54,6 +54,8 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "10s"),
                 ("client_connection_check_interval", "1s"),
                 ("timezone", "UTC"),
+                // How alike two words must be to be a typo of each other (E23).
+                ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: None };
         managed::Pool::builder(Manager(options))

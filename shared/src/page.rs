@@ -5,7 +5,7 @@
 //! no key that replicas would have to share; the digest keeps a token from being used where it means nothing.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use prost::{Message, Name};
+use crewup_proto::page::Paged;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
@@ -18,24 +18,6 @@ use crate::{
 const DEFAULT: i32 = 25;
 const MOST: i32 = 100;
 const DIGEST: usize = 16;
-
-/// A request for a page of a list.
-pub trait Paged: Message + Name + Clone {
-    /// The fields `page_size` and `page_token`, to read and to blank.
-    fn page(&mut self) -> (&mut i32, &mut String);
-}
-
-/// Implements [`Paged`] for requests with the fields of AIP-158.
-#[macro_export]
-macro_rules! paged {
-    ($($request:ty),+ $(,)?) => {$(
-        impl $crate::page::Paged for $request {
-            fn page(&mut self) -> (&mut i32, &mut String) {
-                (&mut self.page_size, &mut self.page_token)
-            }
-        }
-    )+};
-}
 
 /// One page asked for: how many rows, and after which sort key `K`.
 #[derive(Debug)]

@@ -1,1 +1,40 @@
-//! Placeholder until the crate's first slice.
+//! The event service: events, RSVPs, the waitlist and the ways into private events.
+//!
+//! It owns the tables `events`, `event_seats`, `event_attendees`, `event_waitlist`, `event_access` and
+//! `event_invitations` and alone writes them. It promises that an event is never oversold (E8), that nobody overtakes
+//! a waiter (E11), and that a private event is to an outsider as if it were not (E20). It never writes a person or a
+//! crew: it tells of what happened, and they react.
+
+mod access;
+mod attendance;
+mod events;
+mod invitations;
+mod lists;
+mod model;
+mod react;
+mod rpc;
+mod search;
+mod store;
+
+use crewup_proto::crewup::event::v1::event_service_server::EventServiceServer;
+use crewup_shared::{
+    app::App,
+    server::{LARGEST_REQUEST, Service},
+};
+use tonic::service::Routes;
+
+/// What makes this service the event service.
+pub static SERVICE: Service = Service {
+    name: "event",
+    port: 50051,
+    plain_port: 9051,
+    schema: 8,
+    routes,
+    accounts: None,
+    react: Some(react::react),
+};
+
+fn routes(app: &App) -> Routes {
+    let events = EventServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+    Routes::new(events)
+}

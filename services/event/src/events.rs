@@ -1,0 +1,109 @@
+//! Making, editing, cancelling and deleting an event.
+
+use crewup_proto::event::*;
+use crewup_shared::{
+    app::{Tx, WriteCx},
+    error::{ErrorReason, Result},
+    fields::Fields,
+    id::EventId,
+    idempotency::Once,
+    outbox::Topic,
+};
+
+use crate::{
+    access,
+    model::{self, Draft, Edit, Event},
+    store,
+};
+
+/// CreateEvent (E1-E3, E19, X1).
+pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result<CreateEventResponse> {
+    let mut fields = Fields::new();
+    let request_id = fields.id("request_id", &req.request_id);
+    let draft = Draft::parse(&mut fields, model::required(req.event.as_ref())?, cx.now());
+    fields.done()?;
+
+    let (caller, now) = (cx.caller.id, cx.now());
+    let mut id = EventId::new();
+    match cx.once(request_id, req, id.0).await? {
+        Once::First => store::events::insert(cx.db(), id, caller, &draft, now).await?,
+        Once::Replay(made) => id = EventId(made),
+    }
+    let event = store::events::get(cx.db(), caller, id).await?;
+    Ok(CreateEventResponse { event: Some(event.to_wire(caller)) })
+}
+
+/// UpdateEvent (E5-E7, E14).
+pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateEventRequest) -> Result<UpdateEventResponse> {
+    let mut fields = Fields::new();
+    let id = fields.id("event.id", &model::required(req.event.as_ref())?.id);
+    let edit = Edit::parse(&mut fields, req);
+    fields.done()?;
+
+    let (caller, now) = (cx.caller.id, cx.now());
+    let event = locked(cx, id).await?;
+    access::own(&event, &cx.caller)?;
+    let draft = edit.apply(&event)?;
+
+    store::events::update(cx.db(), &event, &draft).await?;
+    if event.is_public && !draft.is_public {
+        store::events::keep_access(cx.db(), id, now).await?;
+    }
+    if event.waiting > 0 && event.capacity_after(&draft) != event.capacity {
+        store::seats::promote(cx.db(), id, now).await?;
+    }
+    if event.differs_materially(&draft) {
+        cx.tx.emit(Topic::EventChanged, id, None);
+    }
+    let event = store::events::get(cx.db(), caller, id).await?;
+    Ok(UpdateEventResponse { event: Some(event.to_wire(caller)) })
+}
+
+/// CancelEvent (E16).
+pub(crate) async fn cancel(cx: &mut WriteCx, req: &CancelEventRequest) -> Result<CancelEventResponse> {
+    let mut fields = Fields::new();
+    let id = fields.id("event_id", &req.event_id);
+    fields.done()?;
+
+    let (caller, moderator) = (cx.caller.id, access::is_moderator(&cx.caller));
+    store::events::lock(cx.db(), id).await?;
+    let mut event = store::events::load(cx.db(), caller, moderator, id).await?;
+    access::own_or_moderator(&event, &cx.caller)?;
+    if !event.is_cancelled {
+        event.must_not_be_over()?;
+        cancel_now(&mut cx.tx, id).await?;
+        event = store::events::load(cx.db(), caller, moderator, id).await?;
+    }
+    Ok(CancelEventResponse { event: Some(event.to_wire(caller)) })
+}
+
+/// Cancels an event whose seats are locked, and tells of it, once.
+pub(crate) async fn cancel_now(tx: &mut Tx, id: EventId) -> Result<()> {
+    let now = tx.now;
+    store::events::cancel(tx.db(), id, now).await?;
+    tx.emit(Topic::EventChanged, id, None);
+    Ok(())
+}
+
+/// DeleteEvent (E16).
+pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteEventRequest) -> Result<DeleteEventResponse> {
+    let mut fields = Fields::new();
+    let id = fields.id("event_id", &req.event_id);
+    fields.done()?;
+
+    let now = cx.now();
+    let event = locked(cx, id).await?;
+    access::own(&event, &cx.caller)?;
+    if event.has_guests {
+        return Err(ErrorReason::EventHasHistory.into());
+    }
+    store::events::delete(cx.db(), id, now).await?;
+    Ok(DeleteEventResponse {})
+}
+
+/// Takes the event's lock and reads it, in this order, as the caller sees it.
+pub(crate) async fn locked(cx: &mut WriteCx, id: EventId) -> Result<Event> {
+    let caller = cx.caller.id;
+    store::events::lock(cx.db(), id).await?;
+    store::events::get(cx.db(), caller, id).await
+}

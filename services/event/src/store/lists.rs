@@ -1,0 +1,172 @@
+//! Lists and searches. One query for each index that leads, the other conditions beside it: a condition of the form
+//! `$1 is null or ..` may turn into a plan that uses no index at all.
+
+use chrono::{DateTime, Utc};
+use crewup_proto::event::list_events_request::Order;
+use crewup_shared::{
+    error::Result,
+    id::{EventId, UserId},
+    page::Page,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+
+use crate::{model::Event, store::seen};
+
+/// Which events to list. Empty and None: whatever.
+pub(crate) struct Filter {
+    pub(crate) from: Option<DateTime<Utc>>,
+    pub(crate) before: Option<DateTime<Utc>>,
+    pub(crate) types: Vec<String>,
+    pub(crate) creator: Option<UserId>,
+    pub(crate) my_statuses: Vec<String>,
+    pub(crate) include_cancelled: bool,
+}
+
+/// The order of a list: an instant, then the id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) EventId);
+
+/// One page, and one row more.
+///
+/// An event that overlaps the window's beginning started at most 31 days before it: 7 by E1, and some more for adopted
+/// rows. The bound lets the index on the start skip the past.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn list(
+    db: &mut PgConnection,
+    viewer: UserId,
+    filter: &Filter,
+    order: Order,
+    page: &Page<Key>,
+) -> Result<Vec<Event>> {
+    if filter.creator.is_some() || !filter.my_statuses.is_empty() {
+        return list_of_person(db, viewer, filter, order, page).await;
+    }
+    let after = page.after.as_ref();
+    let (at, id) = (after.map(|key| key.0), after.map(|key| key.1.0));
+    let (types, all) = (&filter.types, filter.include_cancelled);
+    let rows = match order {
+        Order::Unspecified | Order::StartAscending => {
+            seen!(
+                viewer,
+                false,
+                "where (e.event_start, e.id) > (coalesce($3, '-infinity'::timestamptz), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
+                   and e.event_start > coalesce($5::timestamptz - interval '31 days', '-infinity'::timestamptz)
+                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
+                   and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
+                 order by e.event_start, e.id limit $9",
+                at,
+                id,
+                filter.from,
+                filter.before,
+                types,
+                all,
+                page.limit(),
+            )
+            .fetch_all(db)
+            .await?
+        }
+        Order::StartDescending => {
+            seen!(
+                viewer,
+                false,
+                "where (e.event_start, e.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                   and e.event_start > coalesce($5::timestamptz - interval '31 days', '-infinity'::timestamptz)
+                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
+                   and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
+                 order by e.event_start desc, e.id desc limit $9",
+                at,
+                id,
+                filter.from,
+                filter.before,
+                types,
+                all,
+                page.limit(),
+            )
+            .fetch_all(db)
+            .await?
+        }
+        Order::CreateDescending => {
+            seen!(
+                viewer,
+                false,
+                "where (e.created_at, e.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
+                   and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
+                 order by e.created_at desc, e.id desc limit $9",
+                at,
+                id,
+                filter.from,
+                filter.before,
+                types,
+                all,
+                page.limit(),
+            )
+            .fetch_all(db)
+            .await?
+        }
+    };
+    Ok(rows)
+}
+
+/// The events that one person made or answered: hundreds, so that any order is a sort.
+async fn list_of_person(
+    db: &mut PgConnection,
+    viewer: UserId,
+    filter: &Filter,
+    order: Order,
+    page: &Page<Key>,
+) -> Result<Vec<Event>> {
+    // Ascending is descending by the negative distance from a fixed instant.
+    let (by_creation, ascending) = (order == Order::CreateDescending, matches!(order, Order::Unspecified | Order::StartAscending));
+    let after = page.after.as_ref();
+    let rows = seen!(
+        viewer,
+        false,
+        "cross join lateral (select case when $10 then e.created_at else e.event_start end as at) k
+         where ($3::uuid is null or e.creator_id = $3)
+           and (cardinality($4::text[]) = 0 or e.id in (
+               select a.event_id from event_attendees a where a.user_id = $1 and a.status = any($4)))
+           and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
+           and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
+           and ($12::timestamptz is null or case when $11 then (k.at, e.id) > ($12, $13::uuid) else (k.at, e.id) < ($12, $13) end)
+         order by case when $11 then k.at end, case when $11 then e.id end, k.at desc, e.id desc
+         limit $9",
+        filter.creator.map(|id| id.0),
+        &filter.my_statuses,
+        filter.from,
+        filter.before,
+        &filter.types,
+        filter.include_cancelled,
+        page.limit(),
+        by_creation,
+        ascending,
+        after.map(|key| key.0),
+        after.map(|key| key.1.0),
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// How many match on all pages.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn count(db: &mut PgConnection, viewer: UserId, filter: &Filter) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from crewup.events_seen_by($1, false) e
+           where ($2::uuid is null or e.creator_id = $2)
+             and (cardinality($3::text[]) = 0 or e.my_status = any($3))
+             and e.effective_end > coalesce($4, '-infinity'::timestamptz) and e.event_start < coalesce($5, 'infinity'::timestamptz)
+             and (cardinality($6::text[]) = 0 or e.event_type = any($6)) and ($7 or not e.is_cancelled)"#,
+        viewer.0,
+        filter.creator.map(|id| id.0),
+        &filter.my_statuses,
+        filter.from,
+        filter.before,
+        &filter.types,
+        filter.include_cancelled,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(count)
+}
