@@ -241,14 +241,16 @@ async fn x11_roles_and_logins_are_made_again_without_harm_also_at_once() {
         create_roles(&mut conn).await.unwrap();
     };
     tokio::join!(again(), again(), again(), again());
-    let mut conn = db.connect().await;
-    let login = |service| Login {
-        service,
-        password: "it's \\ new".into(),
+    let logins = || async {
+        let login = |service| Login {
+            service,
+            password: "it's \\ new".into(),
+        };
+        create_logins(&mut db.connect().await, &SERVICES.map(login))
+            .await
+            .unwrap();
     };
-    create_logins(&mut conn, &SERVICES.map(login))
-        .await
-        .unwrap();
+    tokio::join!(logins(), logins(), logins());
 
     let mut all = cluster::superuser().await;
     for service in SERVICES {
