@@ -16,7 +16,7 @@ alter table users disable trigger trg_users_updated;
 alter table events disable trigger trg_events_updated;
 
 -- E3: instants are timestamptz. The reference compares timestamptz with timestamp in events_check, so that the
--- same row is right or wrong by the time zone of the session that writes it. Its values were written in UTC.
+-- same row is right or wrong by the time zone of the session that writes it. Old values are taken as UTC.
 -- The defaults go first (they would be carried over) and come back with the one clock.
 alter table users
     alter column created_at drop default,

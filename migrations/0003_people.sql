@@ -107,7 +107,7 @@ begin
             from ratings x
             where x.rated_user_id = person
         ) r
-        where u.id = person;
+        where u.id = person and (u.reputation, u.rating_count) is distinct from (r.average, r.number);
     end loop;
     return null;
 end;
@@ -117,14 +117,12 @@ create trigger trg_ratings_follow
 after insert or update or delete on ratings
 for each row execute function crewup.follow_ratings();
 
+-- What an old database says may be stale, or of nobody's ratings.
 update users u
-set reputation = r.average, rating_count = r.number
-from (
-    select x.rated_user_id, round(avg(x.rating), 2) as average, count(*) as number
-    from ratings x
-    group by x.rated_user_id
-) r
-where u.id = r.rated_user_id;
+set reputation = round(v.average_rating, 2), rating_count = v.total_ratings
+from user_reputation v
+where v.user_id = u.id
+    and (u.reputation, u.rating_count) is distinct from (round(v.average_rating, 2), v.total_ratings);
 
 -- The one definition of a person's state (U6, M4), and what the other services may read of a person.
 -- bans is looked at only where is_banned says that there is one.

@@ -1,4 +1,12 @@
 //! The integration tests: one binary, so that the harness is linked once and one private cluster serves them all.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
+mod enter;
 mod harness;
+mod migrate;
+mod people;
+mod reputation;
+mod roles;
+mod schema_now;
+mod schema_reference;
+mod search_functions;

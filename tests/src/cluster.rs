@@ -133,6 +133,11 @@ async fn prepare(server: &Server) {
         .execute("create role crewup login createdb createrole")
         .await
         .expect("the owner");
+    // By the default path a test's tables would be made in the schema that has the owner's name.
+    postgres
+        .execute("alter role crewup set search_path = public")
+        .await
+        .expect("the owner's path");
     // PostgreSQL 15 lets only the owner of a database create in its schema public.
     postgres
         .execute(AssertSqlSafe(format!(

@@ -42,18 +42,20 @@ pub async fn create_roles(conn: &mut PgConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Creates or updates the login of each service as a member of its role, with the limits. Idempotent; a second run
-/// with another password changes it.
+/// Creates or updates the login of each service as a member of its role, with the limits: all or none. Idempotent,
+/// also when two do it at once; a run with another password changes it.
 ///
 /// # Errors
 /// If the database refuses.
 pub async fn create_logins(conn: &mut PgConnection, logins: &[Login]) -> Result<(), Failure> {
-    create_roles(conn).await?;
+    let mut tx = conn.begin().await?;
+    // Two that alter one role at once are an error in PostgreSQL ("tuple concurrently updated"): one after the other.
+    tx.execute("select pg_advisory_xact_lock(hashtextextended('crewup.roles', 0))")
+        .await?;
+    create_roles(&mut tx).await?;
     for login in logins {
         let role = login.role();
-        create(conn, &role, "login").await?;
-        // All of one role or nothing: a login without its limits must not be left behind.
-        let mut tx = conn.begin().await?;
+        create(&mut tx, &role, "login").await?;
         // The server quotes: DDL takes no parameters.
         let alter: String =
             sqlx::query_scalar("select format('alter role %I login password %L', $1, $2)")
@@ -73,8 +75,8 @@ pub async fn create_logins(conn: &mut PgConnection, logins: &[Login]) -> Result<
             )))
             .await?;
         }
-        tx.commit().await?;
     }
+    tx.commit().await?;
     Ok(())
 }
 
