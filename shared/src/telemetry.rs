@@ -18,6 +18,8 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+pub use prometheus::Registry;
+
 use crate::error::{Error, Result};
 
 /// What must be flushed at the end, and what `/metrics` reads.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
 mod enter;
+mod event;
 mod harness;
 mod migrate;
 mod people;

@@ -1,4 +1,12 @@
-//! The harness.
+//! The harness: a private PostgreSQL cluster with a database for each test ([`cluster`]), the whole mesh of services in
+//! this process ([`mesh`]), and people who call it ([`persona`]).
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot set up its stage should fail loudly
 
 pub mod cluster;
+pub mod mesh;
+pub mod persona;
+pub mod refusal;
+
+pub use mesh::Mesh;
+pub use persona::Persona;
+pub use refusal::{Refusal, refused};

@@ -1,0 +1,161 @@
+use std::collections::HashSet;
+
+use chrono::Duration;
+use crewup_proto::{
+    common::TimeWindow,
+    event::{list_events_request::Order, *},
+};
+use crewup_tests::{
+    Mesh, Persona,
+    persona::{in_hours, party},
+    refusal::{reason, refused},
+};
+use tonic::Status;
+
+async fn list(person: &Persona, request: ListEventsRequest) -> Result<ListEventsResponse, Status> {
+    Ok(person.events().list_events(request).await?.into_inner())
+}
+
+/// All pages, in pages of `size`.
+async fn all(person: &Persona, request: ListEventsRequest, size: i32) -> Vec<Event> {
+    let (mut events, mut token) = (Vec::new(), String::new());
+    loop {
+        let request = ListEventsRequest { page_size: size, page_token: token, ..request.clone() };
+        let page = list(person, request).await.unwrap();
+        assert!(page.events.len() <= size as usize);
+        events.extend(page.events);
+        token = page.next_page_token;
+        if token.is_empty() {
+            return events;
+        }
+    }
+}
+
+async fn some_events(host: &Persona) -> Vec<Event> {
+    let mut made = Vec::new();
+    for at in 0..7_i64 {
+        // Two of them start at the same instant.
+        let start = in_hours(24 * (1 + at / 2));
+        let kind = if at % 2 == 0 { EventType::Bar } else { EventType::Concert };
+        let event = Event { start_time: Some(start), end_time: None, r#type: kind.into(), ..party(None) };
+        made.push(host.create(event).await.unwrap());
+    }
+    made
+}
+
+#[tokio::test]
+async fn e21_pages_of_every_order_hold_each_event_once_in_order() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let made = some_events(&host).await;
+    let host_id = host.id().await;
+    for creator_id in [String::new(), host_id] {
+        for order in [Order::StartAscending, Order::StartDescending, Order::CreateDescending] {
+            let filter = Some(EventFilter { creator_id: creator_id.clone(), ..Default::default() });
+            let request = ListEventsRequest { filter, order: order.into(), ..Default::default() };
+            let events = all(&host, request, 2).await;
+            let ids: HashSet<_> = events.iter().map(|event| &event.id).collect();
+            assert_eq!((events.len(), ids.len()), (made.len(), made.len()), "{order:?}");
+            let keys: Vec<_> = events
+                .iter()
+                .map(|event| {
+                    let at = if order == Order::CreateDescending { &event.create_time } else { &event.start_time };
+                    let at = at.as_ref().unwrap();
+                    (at.seconds, at.nanos)
+                })
+                .collect();
+            let sorted = if order == Order::StartAscending { keys.is_sorted() } else { keys.iter().rev().is_sorted() };
+            assert!(sorted, "{order:?}: {keys:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e21_a_filter_narrows_before_the_limit_and_the_total_counts_all_pages() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let made = some_events(&host).await;
+    guest.answer(&made[0].id, AttendanceStatus::Interested).await.unwrap();
+    guest.go(&made[1].id).await.unwrap();
+    host.cancel(&made[2].id).await.unwrap();
+    let counted = |person: &Persona, filter: EventFilter| {
+        let request = ListEventsRequest { filter: Some(filter), page_size: 1, include_total: true, ..Default::default() };
+        let mut events = person.events();
+        async move { events.list_events(request).await.unwrap().into_inner().total_size.unwrap() }
+    };
+    let window = |start: i64, end: i64| Some(TimeWindow { start_time: Some(in_hours(start)), end_time: Some(in_hours(end)) });
+    assert_eq!(counted(&guest, EventFilter::default()).await, 6);
+    assert_eq!(counted(&guest, EventFilter { include_cancelled: true, ..Default::default() }).await, 7);
+    let bars = EventFilter { types: vec![EventType::Bar.into()], ..Default::default() };
+    assert_eq!(counted(&guest, bars).await, 3);
+    let mine = |statuses: &[AttendanceStatus]| EventFilter {
+        my_statuses: statuses.iter().map(|status| (*status).into()).collect(),
+        ..Default::default()
+    };
+    assert_eq!(counted(&guest, mine(&[AttendanceStatus::Going])).await, 1);
+    assert_eq!(counted(&guest, mine(&[AttendanceStatus::Going, AttendanceStatus::Interested])).await, 2);
+    // Open ends last 24 hours (E2): what began on the day before is still there in the middle of the second.
+    assert_eq!(counted(&guest, EventFilter { window: window(36, 37), ..Default::default() }).await, 2);
+    let request = ListEventsRequest { filter: Some(mine(&[AttendanceStatus::Going])), ..Default::default() };
+    assert_eq!(list(&guest, request).await.unwrap().events[0].id, made[1].id);
+}
+
+#[tokio::test]
+async fn e2_an_event_without_an_end_is_in_the_list_while_it_runs() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let made = host.create(Event { start_time: Some(in_hours(1)), end_time: None, ..party(None) }).await.unwrap();
+    mesh.db.advance(Duration::hours(20)).await;
+    let window = Some(TimeWindow { start_time: Some(in_hours(20)), end_time: None });
+    let running = ListEventsRequest { filter: Some(EventFilter { window, ..Default::default() }), ..Default::default() };
+    assert_eq!(list(&host, running).await.unwrap().events[0].id, made.id);
+}
+
+#[tokio::test]
+async fn e21_a_token_is_refused_under_another_filter_or_caller_or_when_damaged() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    some_events(&host).await;
+    let first = ListEventsRequest { page_size: 2, ..Default::default() };
+    let token = list(&host, first.clone()).await.unwrap().next_page_token;
+    let with = |token: &str| ListEventsRequest { page_token: token.to_owned(), ..first.clone() };
+    list(&host, with(&token)).await.unwrap();
+    list(&host, ListEventsRequest { page_size: 3, ..with(&token) }).await.unwrap();
+    assert_eq!(reason(list(&guest, with(&token)).await), "INVALID_PAGE_TOKEN");
+    let other = ListEventsRequest { order: Order::StartDescending.into(), ..with(&token) };
+    assert_eq!(reason(list(&host, other).await), "INVALID_PAGE_TOKEN");
+    let mut damaged = token.clone();
+    damaged.replace_range(3..4, if &token[3..4] == "A" { "B" } else { "A" });
+    for token in [damaged.as_str(), "x", "not a token", &token[1..]] {
+        assert_eq!(reason(list(&host, with(token)).await), "INVALID_PAGE_TOKEN");
+    }
+}
+
+#[tokio::test]
+async fn e21_a_page_size_is_clamped_zero_is_the_default_and_negative_an_error() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    some_events(&host).await;
+    let sized = |page_size: i32| ListEventsRequest { page_size, ..Default::default() };
+    for size in [0, 100, 100_000] {
+        assert_eq!(list(&host, sized(size)).await.unwrap().events.len(), 7);
+    }
+    assert_eq!(refused(list(&host, sized(-1)).await).fields, ["page_size"]);
+}
+
+#[tokio::test]
+async fn a_batch_keeps_the_order_and_leaves_out_what_is_absent() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let made = some_events(&host).await;
+    let absent = uuid::Uuid::now_v7().to_string();
+    let ids = vec![made[3].id.clone(), absent, made[1].id.clone(), made[3].id.clone()];
+    let batch = |event_ids: Vec<String>| {
+        let mut events = host.events();
+        async move { events.batch_get_events(BatchGetEventsRequest { event_ids }).await }
+    };
+    let found = batch(ids).await.unwrap().into_inner().events;
+    assert_eq!(found, [made[3].clone(), made[1].clone()]);
+    assert_eq!(refused(batch(Vec::new()).await).fields, ["event_ids"]);
+    assert_eq!(refused(batch(vec![made[0].id.clone(); 101]).await).fields, ["event_ids"]);
+}

@@ -1,0 +1,113 @@
+//! What events do when a person's standing changes (M5, U6, X8).
+
+use std::time::Duration;
+
+use crewup_proto::event::EventState;
+use crewup_proto::user::{DeactivateMeRequest, ReactivateMeRequest};
+use crewup_tests::{Mesh, persona::{in_hours, party}, refusal::reason};
+use crewup_proto::event::Event;
+
+use super::{counted, waitlist::ban};
+
+/// Tells of a person's standing, as the moderation service will in the transaction of the ban.
+async fn tell(mesh: &Mesh, user: &str) {
+    sqlx::query(
+        "with told as (
+             insert into outbox (topic, key, created_at) values ('user.standing', $1::uuid, crewup.now()) returning id, topic, key)
+         insert into outbox_claims (outbox_id, consumer, topic, key, due_at)
+         select id, 'event', topic, key, crewup.now() from told",
+    )
+    .bind(user)
+    .execute(&mut mesh.db.connect().await)
+    .await
+    .unwrap();
+}
+
+/// Waits until nothing is left to do; fails if that takes longer than X8 allows.
+async fn settled(mesh: &Mesh) {
+    let mut db = mesh.db.connect().await;
+    let undone = async {
+        loop {
+            let left: i64 = sqlx::query_scalar("select count(*) from outbox_claims").fetch_one(&mut db).await.unwrap();
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), undone).await.expect("the outbox is worked off");
+}
+
+#[tokio::test]
+async fn m5_a_ban_frees_seats_moves_the_waitlist_and_cancels_own_future_events() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(4).await;
+    let theirs = people[1].create(party(None)).await.unwrap();
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    for person in &people[1..] {
+        person.go(&made.id).await.unwrap();
+    }
+    ban(&mesh, &people[1].id().await).await;
+    tell(&mesh, &people[1].id().await).await;
+    settled(&mesh).await;
+    let count = counted(&mesh, &made.id).await;
+    assert_eq!((count.going, count.waiting), (2, 1), "the first waiter has the seat");
+    let mine = people[2].get(&made.id).await.unwrap().my_attendance.unwrap();
+    assert_eq!(mine.waitlist_position, None);
+    assert_eq!(people[0].get(&theirs.id).await.unwrap().state(), EventState::Cancelled);
+}
+
+#[tokio::test]
+async fn m5_a_temporary_ban_touches_only_events_that_start_before_it_ends() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(2).await;
+    let soon = people[0].create(Event { start_time: Some(in_hours(24)), end_time: None, ..party(None) }).await.unwrap();
+    let late = people[0].create(party(None)).await.unwrap();
+    for event in [&soon, &late] {
+        people[1].go(&event.id).await.unwrap();
+    }
+    let user = people[1].id().await;
+    ban(&mesh, &user).await;
+    sqlx::query("update bans set expires_at = crewup.now() + interval '3 days'")
+        .execute(&mut mesh.db.connect().await)
+        .await
+        .unwrap();
+    tell(&mesh, &user).await;
+    settled(&mesh).await;
+    assert_eq!(counted(&mesh, &soon.id).await.going, 1);
+    assert_eq!(counted(&mesh, &late.id).await.going, 2);
+}
+
+#[tokio::test]
+async fn u6_deactivating_frees_seats_and_reactivating_brings_the_person_but_no_seat_back() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(2).await;
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    people[1].users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    assert_eq!(reason(people[1].leave(&made.id).await), "USER_DEACTIVATED");
+    settled(&mesh).await;
+    assert_eq!(counted(&mesh, &made.id).await.going, 1);
+    people[1].users().reactivate_me(ReactivateMeRequest {}).await.unwrap();
+    settled(&mesh).await;
+    assert_eq!(counted(&mesh, &made.id).await.going, 1);
+    people[1].go(&made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn x8_a_reaction_told_twice_does_no_harm_and_later_standings_win() {
+    let mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let people = mesh.crowd(2).await;
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    let user = people[1].id().await;
+    ban(&mesh, &user).await;
+    tell(&mesh, &user).await;
+    tell(&mesh, &user).await;
+    // Lifted before anyone reacted: the reaction reads the present standing, and there is nothing to do.
+    sqlx::query("update bans set ended_at = crewup.now()").execute(&mut mesh.db.connect().await).await.unwrap();
+    let mut mesh = mesh;
+    mesh.add(&crewup_event::SERVICE, &["--relay", "on"]).await;
+    settled(&mesh).await;
+    assert_eq!(counted(&mesh, &made.id).await.going, 2);
+}

@@ -1,0 +1,137 @@
+//! The services of CrewUp, in this process, on a database of the test's own.
+
+use std::{net::SocketAddr, sync::OnceLock};
+
+use clap::Parser as _;
+use crewup_issuer::{Config as IssuerConfig, Issuer, Person};
+use crewup_shared::{
+    config::Config,
+    server::{self, Running, Service},
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    Persona,
+    cluster::{self, TestDb},
+};
+
+/// The services that are built so far.
+pub const SERVICES: [&Service; 2] = [&crewup_event::SERVICE, &crewup_user::SERVICE];
+
+/// The issuer of this test process. It has a thread of its own and outlives every test.
+pub async fn issuer() -> &'static Issuer {
+    static ISSUER: OnceLock<Issuer> = OnceLock::new();
+    static STARTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _one = STARTING.lock().await;
+    if ISSUER.get().is_none() {
+        let issuer = Issuer::start(IssuerConfig::development()).await.expect("the issuer starts");
+        let _ = ISSUER.set(issuer);
+    }
+    ISSUER.get().expect("just set")
+}
+
+/// All services on one database.
+pub struct Mesh {
+    /// The database, for what no call shows, and for moving the time.
+    pub db: TestDb,
+    issuer: &'static Issuer,
+    running: Vec<(&'static str, Running)>,
+}
+
+impl Mesh {
+    /// A database and the services on it, one process's worth each.
+    pub async fn start() -> Self {
+        Self::with(cluster::database().await, issuer().await, &[]).await
+    }
+
+    /// As [`Mesh::start`], with more settings for every service, such as `--relay=off`.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        Self::with(cluster::database().await, issuer().await, settings).await
+    }
+
+    /// The services on `db`, trusting `issuer`.
+    pub async fn with(db: TestDb, issuer: &'static Issuer, settings: &[&str]) -> Self {
+        let mut mesh = Self { db, issuer, running: Vec::new() };
+        // The user service first: the others ask it.
+        for service in SERVICES.into_iter().rev() {
+            mesh.add(service, settings).await;
+        }
+        mesh
+    }
+
+    /// One more replica of a service.
+    pub async fn add(&mut self, service: &'static Service, settings: &[&str]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let user_url = format!("http://{}", self.addr("user").or(listener.local_addr().ok()).expect("an address"));
+        let database_url = self.db.url_as(service.name);
+        let known = [
+            "crewup",
+            "--database-url",
+            &database_url,
+            "--issuer",
+            self.issuer.url(),
+            "--user-url",
+            &user_url,
+            "--client-secret",
+            &self.issuer.config().client_secret,
+            "--mode",
+            "development",
+            "--reflection",
+            "on",
+        ];
+        let config = Config::parse_from(known.iter().chain(settings));
+        let registry = crewup_shared::telemetry::Registry::new();
+        let running = server::start(service, &config, listener, plain, registry).expect("the service starts");
+        let addr = running.addr;
+        self.running.push((service.name, running));
+        addr
+    }
+
+    /// Where a service's first replica is.
+    pub fn addr(&self, service: &str) -> Option<SocketAddr> {
+        self.running.iter().find(|(name, _)| *name == service).map(|(_, running)| running.addr)
+    }
+
+    /// Where the first replica's health and metrics are.
+    pub fn plain_addr(&self, service: &str) -> Option<SocketAddr> {
+        self.running.iter().find(|(name, _)| *name == service).map(|(_, running)| running.plain_addr)
+    }
+
+    /// A signed-in person. The first call makes the profile (U1).
+    pub fn person(&self, name: &str) -> Persona {
+        self.person_as(&Person::named(name))
+    }
+
+    /// A person with particular claims.
+    pub fn person_as(&self, person: &Person) -> Persona {
+        self.with_token(self.issuer.token(person))
+    }
+
+    /// Whoever shows this token.
+    pub fn with_token(&self, token: String) -> Persona {
+        Persona::new(token, self.addr("event").expect("event runs"), self.addr("user").expect("user runs"))
+    }
+
+    /// `count` people, each with a profile.
+    pub async fn crowd(&self, count: usize) -> Vec<Persona> {
+        let people: Vec<_> = (0..count).map(|number| self.person(&format!("person-{number}"))).collect();
+        for person in &people {
+            person.id().await;
+        }
+        people
+    }
+
+    /// The issuer that the mesh trusts.
+    pub fn issuer(&self) -> &'static Issuer {
+        self.issuer
+    }
+
+    /// Stops the services, as SIGTERM would.
+    pub async fn stop(self) -> TestDb {
+        for (_, running) in self.running {
+            running.stop().await;
+        }
+        self.db
+    }
+}
