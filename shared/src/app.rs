@@ -143,7 +143,7 @@ impl App {
                     lease.back();
                     return Err(error);
                 }
-                Ok((Err(error), _)) | Err(error) => self.again(error, &mut run).await?,
+                Ok((Err(error), _)) | Err(error) => again(&self.db, error, &mut run).await?,
             }
         }
     }
@@ -174,23 +174,9 @@ impl App {
             };
             match once.await {
                 Ok(res) => return Ok(res),
-                Err(error) => self.again(error, &mut run).await?,
+                Err(error) => again(&self.db, error, &mut run).await?,
             }
         }
-    }
-
-    /// Waits a little before another run, or gives the error back: it cannot be mended so, or was tried enough.
-    async fn again(&self, error: Error, run: &mut u32) -> Result<()> {
-        if error.reason() == ErrorReason::DependencyUnavailable {
-            self.db.forget_idle();
-        }
-        if !error.is_retryable() || *run >= RUNS {
-            return Err(error);
-        }
-        let jitter = rand::random_range(1..=10 * u64::from(*run));
-        tokio::time::sleep(Duration::from_millis(jitter)).await;
-        *run += 1;
-        Ok(())
     }
 
     async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
@@ -200,6 +186,21 @@ impl App {
         let id = *identity.user.get_or_try_init(|| self.accounts.ensure(identity)).await?;
         Ok((context, id, request.into_inner()))
     }
+}
+
+/// Waits a little before another run, or gives the error back: it cannot be mended so, or was tried enough. Runs are
+/// counted from 1.
+pub async fn again(db: &Db, error: Error, run: &mut u32) -> Result<()> {
+    if error.reason() == ErrorReason::DependencyUnavailable {
+        db.forget_idle();
+    }
+    if !error.is_retryable() || *run >= RUNS {
+        return Err(error);
+    }
+    let jitter = rand::random_range(1..=10 * u64::from(*run));
+    tokio::time::sleep(Duration::from_millis(jitter)).await;
+    *run += 1;
+    Ok(())
 }
 
 /// What a reading handler has.
@@ -252,8 +253,9 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6).
-    pub(crate) async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
+    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Handlers never do
+    /// this; [`Accounts`] does, which comes before any call is a person's.
+    pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
         let mut lease = db.lease().await?;
         lease.execute("begin").await?;
         let mut tx = Self { lease, now: DateTime::UNIX_EPOCH, standings: HashMap::new(), emitted: Vec::new() };
@@ -300,7 +302,7 @@ impl Tx {
     }
 
     /// Writes what was emitted, commits, and wakes the workers.
-    pub(crate) async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
+    pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
         if !self.emitted.is_empty() {
             outbox::write(&mut self.lease, &self.emitted, self.now).await?;
         }
