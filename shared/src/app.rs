@@ -89,7 +89,11 @@ impl App {
     }
 
     /// Runs a handler that changes nothing: no transaction, one connection.
-    pub async fn read<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    pub async fn read<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
     where
         F: for<'a> Handler<'a, ReadCx, Req, Res>,
     {
@@ -97,7 +101,11 @@ impl App {
     }
 
     /// Runs a handler in a transaction that has entered the caller (X6).
-    pub async fn write<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    pub async fn write<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
     where
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
@@ -180,8 +188,10 @@ impl App {
     }
 
     async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
-        let context =
-            request.extensions_mut().remove::<Context>().ok_or_else(|| Error::internal("a call came past the layers"))?;
+        let context = request
+            .extensions_mut()
+            .remove::<Context>()
+            .ok_or_else(|| Error::internal("a call came past the layers"))?;
         let identity = &context.identity;
         let id = *identity.user.get_or_try_init(|| self.accounts.ensure(identity)).await?;
         Ok((context, id, request.into_inner()))

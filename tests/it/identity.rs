@@ -24,7 +24,13 @@ async fn x4_every_defect_of_a_token_is_refused_by_every_call() {
         for defect in &defects {
             let headers: Vec<_> = defect.token.iter().map(|token| ("authorization", token.as_bytes())).collect();
             let status = raw::call(addr, call.path, &headers, Vec::new()).await.expect_err(defect.name);
-            assert_eq!(Refusal::of(&status).code, Code::Unauthenticated, "{} at {}: {status:?}", defect.name, call.path);
+            assert_eq!(
+                Refusal::of(&status).code,
+                Code::Unauthenticated,
+                "{} at {}: {status:?}",
+                defect.name,
+                call.path
+            );
             calls += 1;
         }
     }

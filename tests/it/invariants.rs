@@ -1,8 +1,15 @@
 //! The invariants of docs/ARCHITECTURE.md that no compiler holds.
 
-use std::{fs, path::{Path, PathBuf}, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crewup_proto::{call::{CALLS, find}, error::ErrorReason};
+use crewup_proto::{
+    call::{CALLS, find},
+    error::ErrorReason,
+};
 use prost_reflect::DescriptorPool;
 
 fn root() -> PathBuf {
@@ -84,14 +91,7 @@ fn hand_written_rust_files_stay_under_500_lines() {
 
 #[test]
 fn only_the_homes_of_a_thing_allow_what_clippy_forbids() {
-    let homes = [
-        "shared/src/clock.rs",
-        "shared/src/db.rs",
-        "issuer/src/",
-        "tests/",
-        "issuer/tests/",
-        "seed/src/",
-    ];
+    let homes = ["shared/src/clock.rs", "shared/src/db.rs", "issuer/src/", "tests/", "issuer/tests/", "seed/src/"];
     for folder in ["proto", "shared", "services", "issuer", "seed", "tests"] {
         for (name, content) in files(folder, "rs") {
             let allows = content.contains("clippy::disallowed_methods");

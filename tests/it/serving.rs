@@ -32,8 +32,10 @@ struct Activity {
 
 impl Activity {
     async fn of(mesh: &Mesh) -> Self {
-        let name: String =
-            sqlx::query_scalar("select current_database()::text").fetch_one(&mut mesh.db.connect().await).await.unwrap();
+        let name: String = sqlx::query_scalar("select current_database()::text")
+            .fetch_one(&mut mesh.db.connect().await)
+            .await
+            .unwrap();
         Self { db: cluster::superuser().await, name }
     }
 
@@ -75,7 +77,10 @@ async fn x2_internal_tells_the_caller_nothing_of_the_cause() {
     let host = mesh.person("host");
     let made = host.create(party(None)).await.unwrap();
     sqlx::query("alter table event_seats rename to hidden_seats").execute(&mut mesh.db.connect().await).await.unwrap();
-    sqlx::query("drop function crewup.events_seen_by(uuid, boolean)").execute(&mut mesh.db.connect().await).await.unwrap();
+    sqlx::query("drop function crewup.events_seen_by(uuid, boolean)")
+        .execute(&mut mesh.db.connect().await)
+        .await
+        .unwrap();
     let refusal = refused(host.get(&made.id).await);
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::Internal, "INTERNAL"));
     for leak in ["seats", "events_seen_by", "function", "relation", "sqlx", "select"] {
@@ -112,7 +117,8 @@ async fn x5_a_deadline_is_honoured_and_what_it_cut_off_is_rolled_back() {
     let mut blocker = mesh.db.connect().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
-    let mut request = Request::new(SetAttendanceRequest { event_id: made.id.clone(), status: AttendanceStatus::Going.into() });
+    let mut request =
+        Request::new(SetAttendanceRequest { event_id: made.id.clone(), status: AttendanceStatus::Going.into() });
     // As another client would send it: the harness's own channel must not give up first.
     request.metadata_mut().insert("grpc-timeout", "150m".parse().unwrap());
     let refusal = refused(guest.events().set_attendance(request).await);
@@ -141,7 +147,8 @@ async fn x5_a_hundred_cancelled_writes_leave_no_transaction_open() {
     assert!(cut > 10, "only {cut} writes were cut off");
     let mut activity = Activity::of(&mesh).await;
     for _ in 0..10 {
-        let idle = "state like 'idle in transaction%' and state_change < clock_timestamp() - interval '50 milliseconds'";
+        let idle =
+            "state like 'idle in transaction%' and state_change < clock_timestamp() - interval '50 milliseconds'";
         assert_eq!(activity.count(idle).await, 0);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -273,7 +280,8 @@ async fn reflection_lists_every_service_in_both_versions() {
 #[tokio::test]
 async fn x15_a_malformed_id_is_invalid_argument_naming_the_field() {
     let mesh = Mesh::start().await;
-    for garbage in ["", "x", "0", "\u{0}", "{0190aaaa-bbbb-7ccc-8ddd-eeeeffff0000}", "0190aaaabbbb7ccc8dddeeeeffff0000"] {
+    for garbage in ["", "x", "0", "\u{0}", "{0190aaaa-bbbb-7ccc-8ddd-eeeeffff0000}", "0190aaaabbbb7ccc8dddeeeeffff0000"]
+    {
         let request = GetEventRequest { event_id: garbage.into() };
         let refusal = refused(mesh.person("host").events().get_event(request).await);
         assert_eq!((refusal.reason.as_str(), refusal.fields), ("INVALID_FIELDS", vec!["event_id".to_owned()]));

@@ -56,7 +56,12 @@ impl Decoder for Bytes {
 }
 
 /// Makes the unary call `path` with the metadata `headers`.
-pub async fn call(addr: SocketAddr, path: &'static str, headers: &[(&'static str, &[u8])], body: Vec<u8>) -> Result<Response<Vec<u8>>, Status> {
+pub async fn call(
+    addr: SocketAddr,
+    path: &'static str,
+    headers: &[(&'static str, &[u8])],
+    body: Vec<u8>,
+) -> Result<Response<Vec<u8>>, Status> {
     let mut client = Grpc::new(channel(addr));
     client.ready().await.expect("connected");
     let mut request = Request::new(body);

@@ -14,12 +14,7 @@ pub(crate) fn author_or_moderator(rating: &Rating, caller: &Caller) -> Result<()
     if rating.rater_user_id == caller.id || is_moderator(caller) {
         return Ok(());
     }
-    Err(if rating.is_seen {
-        ErrorReason::NotOwner
-    } else {
-        ErrorReason::NotFound
-    }
-    .into())
+    Err(if rating.is_seen { ErrorReason::NotOwner } else { ErrorReason::NotFound }.into())
 }
 
 /// By the roles in the token (M1).

@@ -40,16 +40,13 @@ pub(crate) async fn ensure_user(
 ) -> Result<EnsureUserResponse> {
     let context = req.extensions().get::<Context>();
     let person = context.and_then(|context| context.on_behalf.as_ref());
-    let person =
-        person.ok_or_else(|| Error::internal("a call on nobody's behalf came past the layers"))?;
+    let person = person.ok_or_else(|| Error::internal("a call on nobody's behalf came past the layers"))?;
 
     let known = accounts.known(person).await?;
     if known.is_erased {
         return Err(ErrorReason::UserErased.into());
     }
-    Ok(EnsureUserResponse {
-        user_id: known.id.to_string(),
-    })
+    Ok(EnsureUserResponse { user_id: known.id.to_string() })
 }
 
 impl LocalAccounts {
@@ -96,11 +93,7 @@ impl LocalAccounts {
             store::accounts::keep_role(tx.db(), id, claims.role).await?;
         }
         tx.commit(&Wake::default()).await?;
-        Ok(made.then_some(Known {
-            id,
-            claims_iat: Some(claims.issued_at),
-            is_erased: false,
-        }))
+        Ok(made.then_some(Known { id, claims_iat: Some(claims.issued_at), is_erased: false }))
     }
 
     /// Takes over what the token says, unless a newer one was there first.

@@ -21,11 +21,7 @@ pub(crate) async fn block(cx: &mut WriteCx, req: &BlockUserRequest) -> Result<Bl
 
     let (caller, now) = (cx.caller.id, cx.now());
     if other == caller {
-        return Err(Error::field(
-            ErrorReason::SelfNotAllowed,
-            "user_id",
-            "is the caller's own",
-        ));
+        return Err(Error::field(ErrorReason::SelfNotAllowed, "user_id", "is the caller's own"));
     }
     if store::blocks::exists(cx.db(), caller, other).await? {
         return Ok(BlockUserResponse {});
@@ -38,10 +34,7 @@ pub(crate) async fn block(cx: &mut WriteCx, req: &BlockUserRequest) -> Result<Bl
 }
 
 /// UnblockUser.
-pub(crate) async fn unblock(
-    cx: &mut WriteCx,
-    req: &UnblockUserRequest,
-) -> Result<UnblockUserResponse> {
+pub(crate) async fn unblock(cx: &mut WriteCx, req: &UnblockUserRequest) -> Result<UnblockUserResponse> {
     let mut fields = Fields::new();
     let other: UserId = fields.id("user_id", &req.user_id);
     fields.done()?;
@@ -52,10 +45,7 @@ pub(crate) async fn unblock(
 }
 
 /// ListBlockedUsers.
-pub(crate) async fn list(
-    cx: &mut ReadCx,
-    req: &ListBlockedUsersRequest,
-) -> Result<ListBlockedUsersResponse> {
+pub(crate) async fn list(cx: &mut ReadCx, req: &ListBlockedUsersRequest) -> Result<ListBlockedUsersResponse> {
     let caller = cx.caller.id;
     let mut fields = Fields::new();
     let page = Page::parse(&mut fields, req, caller)?;
@@ -69,8 +59,5 @@ pub(crate) async fn list(
         last_name: row.last_name,
         block_time: Some(timestamp(row.created_at)),
     });
-    Ok(ListBlockedUsersResponse {
-        users: users.collect(),
-        next_page_token,
-    })
+    Ok(ListBlockedUsersResponse { users: users.collect(), next_page_token })
 }

@@ -18,8 +18,7 @@ mod store;
 use std::sync::Arc;
 
 use crewup_proto::crewup::user::{
-    internal::v1::user_internal_service_server::UserInternalServiceServer,
-    v1::user_service_server::UserServiceServer,
+    internal::v1::user_internal_service_server::UserInternalServiceServer, v1::user_service_server::UserServiceServer,
 };
 use crewup_shared::{
     app::{Accounts, App},
@@ -31,25 +30,16 @@ use tonic::service::Routes;
 use crate::accounts::LocalAccounts;
 
 /// What makes this service the user service.
-pub static SERVICE: Service = Service {
-    name: "user",
-    port: 50053,
-    plain_port: 9053,
-    schema: 9,
-    routes,
-    accounts: Some(accounts),
-    react: None,
-};
+pub static SERVICE: Service =
+    Service { name: "user", port: 50053, plain_port: 9053, schema: 9, routes, accounts: Some(accounts), react: None };
 
 fn accounts(db: &Db) -> Arc<dyn Accounts> {
     Arc::new(LocalAccounts(db.clone()))
 }
 
 fn routes(app: &App) -> Routes {
-    let people =
-        UserServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+    let people = UserServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
     let internal = rpc::InternalRpc(LocalAccounts(app.db().clone()));
-    let internal =
-        UserInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);
+    let internal = UserInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(people).add_service(internal)
 }

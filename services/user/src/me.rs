@@ -14,9 +14,7 @@ use crate::{model::Edit, store};
 pub(crate) async fn get(cx: &mut ReadCx, _: &GetMeRequest) -> Result<GetMeResponse> {
     let caller = cx.caller.id;
     let me = store::me::get(cx.db(), caller).await?;
-    Ok(GetMeResponse {
-        profile: Some(me.to_wire()),
-    })
+    Ok(GetMeResponse { profile: Some(me.to_wire()) })
 }
 
 /// UpdateMe (U2, U4, E6).
@@ -30,16 +28,11 @@ pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateMeRequest) -> Result<Up
     let edited = edit.apply(me)?;
     store::me::update(cx.db(), &edited).await?;
     let me = store::me::get(cx.db(), caller).await?;
-    Ok(UpdateMeResponse {
-        profile: Some(me.to_wire()),
-    })
+    Ok(UpdateMeResponse { profile: Some(me.to_wire()) })
 }
 
 /// DeactivateMe (U6, U9).
-pub(crate) async fn deactivate(
-    cx: &mut WriteCx,
-    _: &DeactivateMeRequest,
-) -> Result<DeactivateMeResponse> {
+pub(crate) async fn deactivate(cx: &mut WriteCx, _: &DeactivateMeRequest) -> Result<DeactivateMeResponse> {
     let caller = cx.caller.id;
     if cx.caller.standing == Standing::Active {
         if store::me::has_active_alert(cx.db(), caller).await? {
@@ -49,23 +42,16 @@ pub(crate) async fn deactivate(
         cx.tx.emit(Topic::UserStanding, caller, None);
     }
     let me = store::me::get(cx.db(), caller).await?;
-    Ok(DeactivateMeResponse {
-        profile: Some(me.to_wire()),
-    })
+    Ok(DeactivateMeResponse { profile: Some(me.to_wire()) })
 }
 
 /// ReactivateMe (U6).
-pub(crate) async fn reactivate(
-    cx: &mut WriteCx,
-    _: &ReactivateMeRequest,
-) -> Result<ReactivateMeResponse> {
+pub(crate) async fn reactivate(cx: &mut WriteCx, _: &ReactivateMeRequest) -> Result<ReactivateMeResponse> {
     let caller = cx.caller.id;
     if cx.caller.standing == Standing::Deactivated {
         store::me::set_active(cx.db(), caller, true).await?;
         cx.tx.emit(Topic::UserStanding, caller, None);
     }
     let me = store::me::get(cx.db(), caller).await?;
-    Ok(ReactivateMeResponse {
-        profile: Some(me.to_wire()),
-    })
+    Ok(ReactivateMeResponse { profile: Some(me.to_wire()) })
 }

@@ -20,38 +20,24 @@ pub(crate) async fn get(cx: &mut ReadCx, req: &GetUserRequest) -> Result<GetUser
     let id: UserId = fields.id("user_id", &req.user_id);
     fields.done()?;
 
-    let person = store::people::get(cx.db(), caller, id)
-        .await?
-        .ok_or(ErrorReason::NotFound)?;
-    Ok(GetUserResponse {
-        user: Some(person.to_wire()),
-    })
+    let person = store::people::get(cx.db(), caller, id).await?.ok_or(ErrorReason::NotFound)?;
+    Ok(GetUserResponse { user: Some(person.to_wire()) })
 }
 
 /// BatchGetUsers (AIP-231): what is absent or hidden is left out.
-pub(crate) async fn batch_get(
-    cx: &mut ReadCx,
-    req: &BatchGetUsersRequest,
-) -> Result<BatchGetUsersResponse> {
+pub(crate) async fn batch_get(cx: &mut ReadCx, req: &BatchGetUsersRequest) -> Result<BatchGetUsersResponse> {
     let caller = cx.caller.id;
     let mut fields = Fields::new();
     let ids: Vec<UserId> = fields.ids("user_ids", &req.user_ids);
     fields.done()?;
 
     let found = store::people::batch(cx.db(), caller, &ids).await?;
-    let in_order = ids
-        .iter()
-        .filter_map(|id| found.iter().find(|person| person.id == *id));
-    Ok(BatchGetUsersResponse {
-        users: in_order.map(|person| person.to_wire()).collect(),
-    })
+    let in_order = ids.iter().filter_map(|id| found.iter().find(|person| person.id == *id));
+    Ok(BatchGetUsersResponse { users: in_order.map(|person| person.to_wire()).collect() })
 }
 
 /// SearchUsers (U3, E23).
-pub(crate) async fn search(
-    cx: &mut ReadCx,
-    req: &SearchUsersRequest,
-) -> Result<SearchUsersResponse> {
+pub(crate) async fn search(cx: &mut ReadCx, req: &SearchUsersRequest) -> Result<SearchUsersResponse> {
     let caller = cx.caller.id;
     let mut fields = Fields::new();
     let query = fields.text("query", &req.query, LONGEST_QUERY);
@@ -64,11 +50,6 @@ pub(crate) async fn search(
     let (found, next_page_token) = page.cut(found, |row| Key(row.key, row.id))?;
     let ids: Vec<_> = found.iter().map(|row| row.id).collect();
     let people = store::people::batch(cx.db(), caller, &ids).await?;
-    let in_order = ids
-        .iter()
-        .filter_map(|id| people.iter().find(|person| person.id == *id));
-    Ok(SearchUsersResponse {
-        users: in_order.map(|person| person.to_wire()).collect(),
-        next_page_token,
-    })
+    let in_order = ids.iter().filter_map(|id| people.iter().find(|person| person.id == *id));
+    Ok(SearchUsersResponse { users: in_order.map(|person| person.to_wire()).collect(), next_page_token })
 }

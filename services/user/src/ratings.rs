@@ -20,10 +20,7 @@ use crate::{
 };
 
 /// CreateRating (R1-R4, X1).
-pub(crate) async fn create(
-    cx: &mut WriteCx,
-    req: &CreateRatingRequest,
-) -> Result<CreateRatingResponse> {
+pub(crate) async fn create(cx: &mut WriteCx, req: &CreateRatingRequest) -> Result<CreateRatingResponse> {
     let (caller, now) = (cx.caller.id, cx.now());
     let mut fields = Fields::new();
     let request_id = fields.id("request_id", &req.request_id);
@@ -45,27 +42,18 @@ pub(crate) async fn create(
         }
         Once::Replay(made) => id = RatingId(made),
     }
-    let rating = store::ratings::get(cx.db(), caller, id)
-        .await?
-        .ok_or(ErrorReason::NotFound)?;
-    Ok(CreateRatingResponse {
-        rating: Some(rating.to_wire()),
-    })
+    let rating = store::ratings::get(cx.db(), caller, id).await?.ok_or(ErrorReason::NotFound)?;
+    Ok(CreateRatingResponse { rating: Some(rating.to_wire()) })
 }
 
 /// DeleteRating (R3).
-pub(crate) async fn delete(
-    cx: &mut WriteCx,
-    req: &DeleteRatingRequest,
-) -> Result<DeleteRatingResponse> {
+pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteRatingRequest) -> Result<DeleteRatingResponse> {
     let mut fields = Fields::new();
     let id: RatingId = fields.id("rating_id", &req.rating_id);
     fields.done()?;
 
     let (caller, now) = (cx.caller.id, cx.now());
-    let rating = store::ratings::get(cx.db(), caller, id)
-        .await?
-        .ok_or(ErrorReason::NotFound)?;
+    let rating = store::ratings::get(cx.db(), caller, id).await?.ok_or(ErrorReason::NotFound)?;
     access::author_or_moderator(&rating, &cx.caller)?;
     if !access::is_moderator(&cx.caller) {
         rating.must_be_open(now)?;
@@ -89,36 +77,23 @@ pub(crate) async fn list(cx: &mut ReadCx, req: &ListRatingsRequest) -> Result<Li
     }
     let rows = store::ratings::list(cx.db(), caller, rated, &page).await?;
     let (rows, next_page_token) = page.cut(rows, |row| Key(row.created_at, row.id))?;
-    Ok(ListRatingsResponse {
-        ratings: rows.iter().map(|row| row.to_wire()).collect(),
-        next_page_token,
-    })
+    Ok(ListRatingsResponse { ratings: rows.iter().map(|row| row.to_wire()).collect(), next_page_token })
 }
 
 /// GetReputation (R7).
-pub(crate) async fn reputation(
-    cx: &mut ReadCx,
-    req: &GetReputationRequest,
-) -> Result<GetReputationResponse> {
+pub(crate) async fn reputation(cx: &mut ReadCx, req: &GetReputationRequest) -> Result<GetReputationResponse> {
     let caller = cx.caller.id;
     let mut fields = Fields::new();
     let id: UserId = fields.id("user_id", &req.user_id);
     fields.done()?;
 
-    let person = store::people::get(cx.db(), caller, id)
-        .await?
-        .ok_or(ErrorReason::NotFound)?;
-    Ok(GetReputationResponse {
-        reputation: Some(model::reputation(person.reputation, person.rating_count)),
-    })
+    let person = store::people::get(cx.db(), caller, id).await?.ok_or(ErrorReason::NotFound)?;
+    Ok(GetReputationResponse { reputation: Some(model::reputation(person.reputation, person.rating_count)) })
 }
 
 /// ListRatableUsers (R2-R4). People who are hidden from the caller now are left out, though they could be rated (R2):
 /// the list would tell their names.
-pub(crate) async fn list_ratable(
-    cx: &mut ReadCx,
-    req: &ListRatableUsersRequest,
-) -> Result<ListRatableUsersResponse> {
+pub(crate) async fn list_ratable(cx: &mut ReadCx, req: &ListRatableUsersRequest) -> Result<ListRatableUsersResponse> {
     let caller = cx.caller.id;
     let mut fields = Fields::new();
     let event: Option<EventId> = fields.optional_id("event_id", &req.event_id);
@@ -126,11 +101,6 @@ pub(crate) async fn list_ratable(
     fields.done()?;
 
     let rows = store::ratings::ratable(cx.db(), caller, event, &page).await?;
-    let (rows, next_page_token) = page.cut(rows, |row| {
-        RatableKey(row.effective_end, row.event_id, row.user_id)
-    })?;
-    Ok(ListRatableUsersResponse {
-        users: rows.iter().map(|row| row.to_wire()).collect(),
-        next_page_token,
-    })
+    let (rows, next_page_token) = page.cut(rows, |row| RatableKey(row.effective_end, row.event_id, row.user_id))?;
+    Ok(ListRatableUsersResponse { users: rows.iter().map(|row| row.to_wire()).collect(), next_page_token })
 }

@@ -34,10 +34,7 @@ impl UserService for Rpc {
         self.0.read(req, people::get).await
     }
 
-    async fn batch_get_users(
-        &self,
-        req: Request<BatchGetUsersRequest>,
-    ) -> Answer<BatchGetUsersResponse> {
+    async fn batch_get_users(&self, req: Request<BatchGetUsersRequest>) -> Answer<BatchGetUsersResponse> {
         self.0.read(req, people::batch_get).await
     }
 
@@ -46,49 +43,30 @@ impl UserService for Rpc {
     }
 
     async fn block_user(&self, req: Request<BlockUserRequest>) -> Answer<BlockUserResponse> {
-        self.0
-            .write_on(req, |req| vec![&req.user_id], blocks::block)
-            .await
+        self.0.write_on(req, |req| vec![&req.user_id], blocks::block).await
     }
 
     async fn unblock_user(&self, req: Request<UnblockUserRequest>) -> Answer<UnblockUserResponse> {
         self.0.write(req, blocks::unblock).await
     }
 
-    async fn list_blocked_users(
-        &self,
-        req: Request<ListBlockedUsersRequest>,
-    ) -> Answer<ListBlockedUsersResponse> {
+    async fn list_blocked_users(&self, req: Request<ListBlockedUsersRequest>) -> Answer<ListBlockedUsersResponse> {
         self.0.read(req, blocks::list).await
     }
 
-    async fn deactivate_me(
-        &self,
-        req: Request<DeactivateMeRequest>,
-    ) -> Answer<DeactivateMeResponse> {
+    async fn deactivate_me(&self, req: Request<DeactivateMeRequest>) -> Answer<DeactivateMeResponse> {
         self.0.write(req, me::deactivate).await
     }
 
-    async fn reactivate_me(
-        &self,
-        req: Request<ReactivateMeRequest>,
-    ) -> Answer<ReactivateMeResponse> {
+    async fn reactivate_me(&self, req: Request<ReactivateMeRequest>) -> Answer<ReactivateMeResponse> {
         self.0.write(req, me::reactivate).await
     }
 
-    async fn create_rating(
-        &self,
-        req: Request<CreateRatingRequest>,
-    ) -> Answer<CreateRatingResponse> {
-        self.0
-            .write_on(req, |req| vec![&req.rated_user_id], ratings::create)
-            .await
+    async fn create_rating(&self, req: Request<CreateRatingRequest>) -> Answer<CreateRatingResponse> {
+        self.0.write_on(req, |req| vec![&req.rated_user_id], ratings::create).await
     }
 
-    async fn delete_rating(
-        &self,
-        req: Request<DeleteRatingRequest>,
-    ) -> Answer<DeleteRatingResponse> {
+    async fn delete_rating(&self, req: Request<DeleteRatingRequest>) -> Answer<DeleteRatingResponse> {
         self.0.write(req, ratings::delete).await
     }
 
@@ -96,17 +74,11 @@ impl UserService for Rpc {
         self.0.read(req, ratings::list).await
     }
 
-    async fn get_reputation(
-        &self,
-        req: Request<GetReputationRequest>,
-    ) -> Answer<GetReputationResponse> {
+    async fn get_reputation(&self, req: Request<GetReputationRequest>) -> Answer<GetReputationResponse> {
         self.0.read(req, ratings::reputation).await
     }
 
-    async fn list_ratable_users(
-        &self,
-        req: Request<ListRatableUsersRequest>,
-    ) -> Answer<ListRatableUsersResponse> {
+    async fn list_ratable_users(&self, req: Request<ListRatableUsersRequest>) -> Answer<ListRatableUsersResponse> {
         self.0.read(req, ratings::list_ratable).await
     }
 }
@@ -114,9 +86,6 @@ impl UserService for Rpc {
 #[tonic::async_trait]
 impl UserInternalService for InternalRpc {
     async fn ensure_user(&self, req: Request<EnsureUserRequest>) -> Answer<EnsureUserResponse> {
-        accounts::ensure_user(&self.0, req)
-            .await
-            .map(Response::new)
-            .map_err(Error::into_status)
+        accounts::ensure_user(&self.0, req).await.map(Response::new).map_err(Error::into_status)
     }
 }

@@ -46,11 +46,7 @@ impl Claims {
     /// What a new profile is made of (U1).
     pub(crate) fn complete(&self) -> Result<Complete<'_>> {
         match (&self.email, &self.first_name, &self.last_name) {
-            (Some(email), Some(first_name), Some(last_name)) => Ok(Complete {
-                email,
-                first_name,
-                last_name,
-            }),
+            (Some(email), Some(first_name), Some(last_name)) => Ok(Complete { email, first_name, last_name }),
             _ => Err(ErrorReason::ProfileIncomplete.into()),
         }
     }
@@ -63,10 +59,7 @@ impl Claims {
 
 /// By what the account of an erased person is recognised, in the place of the subject (U8).
 pub(crate) fn tombstone(subject: &str) -> String {
-    let hash: String = Sha256::digest(subject)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: String = Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("erased:{hash}")
 }
 
@@ -98,12 +91,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn identity(
-        email: Option<&str>,
-        first_name: &str,
-        last_name: &str,
-        issued_at: i64,
-    ) -> Identity {
+    fn identity(email: Option<&str>, first_name: &str, last_name: &str, issued_at: i64) -> Identity {
         Identity {
             subject: "s".to_owned(),
             email: email.map(str::to_owned),
@@ -121,14 +109,7 @@ mod tests {
     #[test]
     fn u1_a_profile_needs_a_verified_email_and_both_names() {
         let whole = Claims::of(&identity(Some("A@b.c"), " Ann ", "Bee", 1));
-        assert_eq!(
-            whole.complete().unwrap(),
-            Complete {
-                email: "a@b.c",
-                first_name: "Ann",
-                last_name: "Bee"
-            }
-        );
+        assert_eq!(whole.complete().unwrap(), Complete { email: "a@b.c", first_name: "Ann", last_name: "Bee" });
         let long = format!("{}@b.c", "a".repeat(252));
         for (email, first, last) in [
             (None, "Ann", "Bee"),
@@ -138,14 +119,8 @@ mod tests {
             (Some("a@b.c"), " ", "Bee"),
             (Some("a@b.c"), "Ann", "\0"),
         ] {
-            let error = Claims::of(&identity(email, first, last, 1))
-                .complete()
-                .unwrap_err();
-            assert_eq!(
-                error.reason(),
-                ErrorReason::ProfileIncomplete,
-                "{email:?} {first:?} {last:?}"
-            );
+            let error = Claims::of(&identity(email, first, last, 1)).complete().unwrap_err();
+            assert_eq!(error.reason(), ErrorReason::ProfileIncomplete, "{email:?} {first:?} {last:?}");
         }
     }
 
@@ -168,10 +143,7 @@ mod tests {
     #[test]
     fn an_issue_time_outside_the_calendar_is_the_oldest() {
         for nonsense in [i64::MIN, -1, i64::MAX] {
-            assert_eq!(
-                Claims::of(&identity(None, "", "", nonsense)).issued_at,
-                DateTime::UNIX_EPOCH
-            );
+            assert_eq!(Claims::of(&identity(None, "", "", nonsense)).issued_at, DateTime::UNIX_EPOCH);
         }
     }
 

@@ -47,19 +47,7 @@ mod tests {
 
     #[test]
     fn r7_an_unrated_person_has_no_average() {
-        assert_eq!(
-            reputation(Decimal::ZERO, 0),
-            wire::Reputation {
-                average: None,
-                count: 0
-            }
-        );
-        assert_eq!(
-            reputation(Decimal::new(433, 2), 3),
-            wire::Reputation {
-                average: Some(4.33),
-                count: 3
-            }
-        );
+        assert_eq!(reputation(Decimal::ZERO, 0), wire::Reputation { average: None, count: 0 });
+        assert_eq!(reputation(Decimal::new(433, 2), 3), wire::Reputation { average: Some(4.33), count: 3 });
     }
 }

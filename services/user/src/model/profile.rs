@@ -47,11 +47,7 @@ impl Me {
 
     /// For the wire.
     pub(crate) fn to_wire(&self) -> wire::Profile {
-        let state = if self.is_active {
-            UserState::Active
-        } else {
-            UserState::Deactivated
-        };
+        let state = if self.is_active { UserState::Active } else { UserState::Deactivated };
         wire::Profile {
             id: self.id.to_string(),
             first_name: self.first_name.clone(),
@@ -89,15 +85,9 @@ impl Edit {
         let empty = wire::Profile::default();
         let new = req.profile.as_ref().unwrap_or(&empty);
         Self {
-            bio: mask
-                .has("bio")
-                .then(|| fields.text("profile.bio", &new.bio, LONGEST_BIO)),
-            profile_picture_url: mask
-                .has("profile_picture_url")
-                .then(|| picture(fields, &new.profile_picture_url)),
-            interests: mask
-                .has("interests")
-                .then(|| interests(fields, &new.interests)),
+            bio: mask.has("bio").then(|| fields.text("profile.bio", &new.bio, LONGEST_BIO)),
+            profile_picture_url: mask.has("profile_picture_url").then(|| picture(fields, &new.profile_picture_url)),
+            interests: mask.has("interests").then(|| interests(fields, &new.interests)),
             etag: new.etag.clone(),
         }
     }
@@ -127,21 +117,14 @@ fn picture(fields: &mut Fields, value: &str) -> Option<String> {
     // The parser would drop tabs and line ends, and quote blanks.
     let plain = !value.chars().any(|c| c.is_control() || c.is_whitespace());
     let sound = Url::parse(value).is_ok_and(|url| {
-        url.scheme() == "https"
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
+        url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
     });
     fields.check(FIELD, plain && sound, "must be an https URL");
     Some(value.to_owned())
 }
 
 fn interests(fields: &mut Fields, values: &[String]) -> Vec<String> {
-    fields.check(
-        "profile.interests",
-        values.len() <= MOST_INTERESTS,
-        "must hold at most 10 interests",
-    );
+    fields.check("profile.interests", values.len() <= MOST_INTERESTS, "must hold at most 10 interests");
     let mut seen = HashSet::new();
     let each = values.iter().take(MOST_INTERESTS).enumerate();
     each.map(|(at, value)| {
@@ -179,10 +162,7 @@ mod tests {
 
     fn request(profile: wire::Profile, mask: &[&str]) -> wire::UpdateMeRequest {
         let paths = mask.iter().map(|path| (*path).to_owned()).collect();
-        wire::UpdateMeRequest {
-            profile: Some(profile),
-            update_mask: Some(prost_types::FieldMask { paths }),
-        }
+        wire::UpdateMeRequest { profile: Some(profile), update_mask: Some(prost_types::FieldMask { paths }) }
     }
 
     fn parse(req: &wire::UpdateMeRequest) -> Result<Edit> {
@@ -197,46 +177,20 @@ mod tests {
 
     #[test]
     fn e6_what_the_mask_does_not_name_stays_and_empty_is_none() {
-        let new = wire::Profile {
-            bio: "new".to_owned(),
-            interests: texts(&[" Jazz "]),
-            ..Default::default()
-        };
-        let after = parse(&request(new.clone(), &["interests"]))
-            .unwrap()
-            .apply(me())
-            .unwrap();
-        assert_eq!(
-            (after.bio.as_deref(), after.interests),
-            (Some("old"), Some(texts(&["Jazz"])))
-        );
-        let after = parse(&request(new, &["bio", "profile_picture_url"]))
-            .unwrap()
-            .apply(me())
-            .unwrap();
-        assert_eq!(
-            (after.bio.as_deref(), after.profile_picture_url),
-            (Some("new"), None)
-        );
+        let new = wire::Profile { bio: "new".to_owned(), interests: texts(&[" Jazz "]), ..Default::default() };
+        let after = parse(&request(new.clone(), &["interests"])).unwrap().apply(me()).unwrap();
+        assert_eq!((after.bio.as_deref(), after.interests), (Some("old"), Some(texts(&["Jazz"]))));
+        let after = parse(&request(new, &["bio", "profile_picture_url"])).unwrap().apply(me()).unwrap();
+        assert_eq!((after.bio.as_deref(), after.profile_picture_url), (Some("new"), None));
     }
 
     #[test]
     fn e6_a_stale_etag_is_refused_and_none_is_not() {
         let with = |etag: &str| {
-            let new = wire::Profile {
-                etag: etag.to_owned(),
-                ..Default::default()
-            };
-            parse(&request(new, &["bio"]))
-                .unwrap()
-                .apply(me())
-                .map(drop)
-                .map_err(|error| error.reason())
+            let new = wire::Profile { etag: etag.to_owned(), ..Default::default() };
+            parse(&request(new, &["bio"])).unwrap().apply(me()).map(drop).map_err(|error| error.reason())
         };
-        assert_eq!(
-            (with(""), with("r3"), with("r2")),
-            (Ok(()), Ok(()), Err(ErrorReason::StaleEtag))
-        );
+        assert_eq!((with(""), with("r3"), with("r2")), (Ok(()), Ok(()), Err(ErrorReason::StaleEtag)));
     }
 
     #[test]
@@ -268,14 +222,7 @@ mod tests {
     fn u4_ten_interests_and_no_more() {
         let of = |number: usize| {
             let interests = (0..number).map(|at| format!("interest {at}")).collect();
-            parse(&request(
-                wire::Profile {
-                    interests,
-                    ..Default::default()
-                },
-                &["interests"],
-            ))
-            .is_ok()
+            parse(&request(wire::Profile { interests, ..Default::default() }, &["interests"])).is_ok()
         };
         assert_eq!((of(0), of(10), of(11)), (true, true, false));
     }
@@ -301,10 +248,7 @@ mod tests {
         ] {
             assert!(refused(wrong), "{wrong:?}");
         }
-        assert!(refused(&format!(
-            "https://pictures.example/{}",
-            "a".repeat(2000)
-        )));
+        assert!(refused(&format!("https://pictures.example/{}", "a".repeat(2000))));
     }
 
     #[test]

@@ -38,11 +38,7 @@ impl Draft {
     /// R1.
     pub(crate) fn must_be_of_another(&self, rater: UserId) -> Result<()> {
         if self.rated == rater {
-            return Err(Error::field(
-                ErrorReason::SelfNotAllowed,
-                "rated_user_id",
-                "is the caller's own",
-            ));
+            return Err(Error::field(ErrorReason::SelfNotAllowed, "rated_user_id", "is the caller's own"));
         }
         Ok(())
     }
@@ -171,10 +167,7 @@ mod tests {
     }
 
     fn answer(shared: &Shared, after_end: TimeDelta) -> Option<ErrorReason> {
-        shared
-            .must_be_ratable(END + after_end)
-            .err()
-            .map(|error| error.reason())
+        shared.must_be_ratable(END + after_end).err().map(|error| error.reason())
     }
 
     #[test]
@@ -184,58 +177,30 @@ mod tests {
         assert_eq!(answer(&shared(), TimeDelta::zero()), None);
         assert_eq!(answer(&shared(), WINDOW - moment), None);
         assert_eq!(answer(&shared(), WINDOW), Some(ErrorReason::RatingClosed));
-        assert_eq!(
-            answer(
-                &Shared {
-                    is_cancelled: true,
-                    ..shared()
-                },
-                moment
-            ),
-            Some(ErrorReason::EventCancelled)
-        );
+        assert_eq!(answer(&Shared { is_cancelled: true, ..shared() }, moment), Some(ErrorReason::EventCancelled));
     }
 
     #[test]
     fn r2_both_must_have_gone() {
         let moment = TimeDelta::seconds(1);
         for (i_went, they_went) in [(true, false), (false, true), (false, false)] {
-            let apart = Shared {
-                i_went,
-                they_went,
-                ..shared()
-            };
+            let apart = Shared { i_went, they_went, ..shared() };
             assert_eq!(answer(&apart, moment), Some(ErrorReason::NotBothAttended));
         }
     }
 
     #[test]
     fn r2_who_was_hidden_afterwards_stays_ratable() {
-        let hidden = Shared {
-            they_are_seen: false,
-            ..shared()
-        };
+        let hidden = Shared { they_are_seen: false, ..shared() };
         assert_eq!(answer(&hidden, TimeDelta::seconds(1)), None);
     }
 
     #[test]
     fn x2_a_hidden_person_or_event_is_as_none_at_any_time() {
-        for after_end in [
-            -TimeDelta::hours(1),
-            TimeDelta::hours(1),
-            TimeDelta::days(30),
-        ] {
-            let stranger = Shared {
-                they_are_seen: false,
-                they_went: false,
-                ..shared()
-            };
+        for after_end in [-TimeDelta::hours(1), TimeDelta::hours(1), TimeDelta::days(30)] {
+            let stranger = Shared { they_are_seen: false, they_went: false, ..shared() };
             assert_eq!(answer(&stranger, after_end), Some(ErrorReason::NotFound));
-            let outsider = Shared {
-                is_public: false,
-                i_went: false,
-                ..shared()
-            };
+            let outsider = Shared { is_public: false, i_went: false, ..shared() };
             assert_eq!(answer(&outsider, after_end), Some(ErrorReason::NotFound));
         }
     }
@@ -253,11 +218,7 @@ mod tests {
             effective_end,
             is_seen: true,
         };
-        assert!(
-            rating(Some(END))
-                .must_be_open(END + TimeDelta::days(13))
-                .is_ok()
-        );
+        assert!(rating(Some(END)).must_be_open(END + TimeDelta::days(13)).is_ok());
         assert!(rating(Some(END)).must_be_open(END + WINDOW).is_err());
         assert!(rating(None).must_be_open(END).is_err());
     }
@@ -268,18 +229,11 @@ mod tests {
         for (rating, right) in [(0, false), (1, true), (5, true), (6, false), (-1, false)] {
             let mut fields = Fields::new();
             let id = me.to_string();
-            let req = wire::CreateRatingRequest {
-                rated_user_id: id.clone(),
-                event_id: id,
-                rating,
-                ..Default::default()
-            };
+            let req =
+                wire::CreateRatingRequest { rated_user_id: id.clone(), event_id: id, rating, ..Default::default() };
             let draft = Draft::parse(&mut fields, &req);
             assert_eq!(fields.done().is_ok(), right, "{rating}");
-            assert!(
-                draft.must_be_of_another(me).is_err()
-                    && draft.must_be_of_another(UserId::new()).is_ok()
-            );
+            assert!(draft.must_be_of_another(me).is_err() && draft.must_be_of_another(UserId::new()).is_ok());
         }
     }
 }

@@ -61,11 +61,7 @@ pub(crate) async fn insert(
 /// Takes over what the token says and leaves what it does not say. False: a token that is as new was there first, or
 /// the person is erased. The person is entered.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn synchronise(
-    db: &mut PgConnection,
-    id: UserId,
-    claims: &Claims,
-) -> Result<bool> {
+pub(crate) async fn synchronise(db: &mut PgConnection, id: UserId, claims: &Claims) -> Result<bool> {
     let done = sqlx::query!(
         "update users
          set email = coalesce($2, email), first_name = coalesce($3, first_name), last_name = coalesce($4, last_name),
@@ -82,11 +78,7 @@ pub(crate) async fn synchronise(
     match done {
         Ok(done) => Ok(done.rows_affected() == 1),
         // Of what is unique only the e-mail changes here.
-        Err(error)
-            if error
-                .as_database_error()
-                .is_some_and(|error| error.is_unique_violation()) =>
-        {
+        Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
             Err(Error::from(ErrorReason::EmailTaken).because(error))
         }
         Err(error) => Err(error.into()),

@@ -19,11 +19,7 @@ pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) UserId);
 
 /// Whether `blocker` blocked `blocked`; not whether it is so the other way round.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn exists(
-    db: &mut PgConnection,
-    blocker: UserId,
-    blocked: UserId,
-) -> Result<bool> {
+pub(crate) async fn exists(db: &mut PgConnection, blocker: UserId, blocked: UserId) -> Result<bool> {
     let exists = sqlx::query_scalar!(
         r#"select exists (select from user_blocks where blocker_id = $1 and blocked_id = $2) as "exists!""#,
         blocker.0,
@@ -35,12 +31,7 @@ pub(crate) async fn exists(
 }
 
 #[tracing::instrument(skip_all)]
-pub(crate) async fn insert(
-    db: &mut PgConnection,
-    blocker: UserId,
-    blocked: UserId,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(crate) async fn insert(db: &mut PgConnection, blocker: UserId, blocked: UserId, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "insert into user_blocks (blocker_id, blocked_id, created_at) values ($1, $2, $3) on conflict do nothing",
         blocker.0,
@@ -54,23 +45,15 @@ pub(crate) async fn insert(
 
 #[tracing::instrument(skip_all)]
 pub(crate) async fn delete(db: &mut PgConnection, blocker: UserId, blocked: UserId) -> Result<()> {
-    sqlx::query!(
-        "delete from user_blocks where blocker_id = $1 and blocked_id = $2",
-        blocker.0,
-        blocked.0
-    )
-    .execute(db)
-    .await?;
+    sqlx::query!("delete from user_blocks where blocker_id = $1 and blocked_id = $2", blocker.0, blocked.0)
+        .execute(db)
+        .await?;
     Ok(())
 }
 
 /// Whom a person blocked, newest first, whatever became of them.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn list(
-    db: &mut PgConnection,
-    blocker: UserId,
-    page: &Page<Key>,
-) -> Result<Vec<Blocked>> {
+pub(crate) async fn list(db: &mut PgConnection, blocker: UserId, page: &Page<Key>) -> Result<Vec<Blocked>> {
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Blocked,

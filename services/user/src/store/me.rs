@@ -42,24 +42,16 @@ pub(crate) async fn update(db: &mut PgConnection, me: &Me) -> Result<()> {
 /// Puts the profile aside, or brings it back (U6).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn set_active(db: &mut PgConnection, id: UserId, active: bool) -> Result<()> {
-    sqlx::query!(
-        "update users set is_active = $2 where id = $1",
-        id.0,
-        active
-    )
-    .execute(db)
-    .await?;
+    sqlx::query!("update users set is_active = $2 where id = $1", id.0, active).execute(db).await?;
     Ok(())
 }
 
 /// Whether an alert of the person is not resolved (U9).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn has_active_alert(db: &mut PgConnection, id: UserId) -> Result<bool> {
-    let active = sqlx::query_scalar!(
-        r#"select exists (select from api_active_alerts where user_id = $1) as "active!""#,
-        id.0,
-    )
-    .fetch_one(db)
-    .await?;
+    let active =
+        sqlx::query_scalar!(r#"select exists (select from api_active_alerts where user_id = $1) as "active!""#, id.0,)
+            .fetch_one(db)
+            .await?;
     Ok(active)
 }

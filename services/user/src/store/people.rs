@@ -18,23 +18,13 @@ pub(crate) struct Found {
 
 /// None: there is no such person, or they are hidden.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn get(
-    db: &mut PgConnection,
-    viewer: UserId,
-    id: UserId,
-) -> Result<Option<Person>> {
-    batch(db, viewer, &[id])
-        .await
-        .map(|people| people.into_iter().next())
+pub(crate) async fn get(db: &mut PgConnection, viewer: UserId, id: UserId) -> Result<Option<Person>> {
+    batch(db, viewer, &[id]).await.map(|people| people.into_iter().next())
 }
 
 /// Those of `people` whom the viewer sees, in no order.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn batch(
-    db: &mut PgConnection,
-    viewer: UserId,
-    people: &[UserId],
-) -> Result<Vec<Person>> {
+pub(crate) async fn batch(db: &mut PgConnection, viewer: UserId, people: &[UserId]) -> Result<Vec<Person>> {
     let ids: Vec<_> = people.iter().map(|id| id.0).collect();
     let rows = sqlx::query_as!(
         Person,
@@ -68,12 +58,7 @@ pub(crate) async fn is_seen(db: &mut PgConnection, viewer: UserId, id: UserId) -
 /// begins with comes before what is in the middle. One or two letters are in the middle of nearly every name, and no
 /// index finds them there: they must be a beginning.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn find(
-    db: &mut PgConnection,
-    viewer: UserId,
-    query: &str,
-    page: &Page<Key>,
-) -> Result<Vec<Found>> {
+pub(crate) async fn find(db: &mut PgConnection, viewer: UserId, query: &str, page: &Page<Key>) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Found,

@@ -17,11 +17,7 @@ pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) RatingId);
 
 /// The order of who may be rated: the event that ended last first.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct RatableKey(
-    pub(crate) DateTime<Utc>,
-    pub(crate) EventId,
-    pub(crate) UserId,
-);
+pub(crate) struct RatableKey(pub(crate) DateTime<Utc>, pub(crate) EventId, pub(crate) UserId);
 
 /// An event, with what `viewer` and `other` have to do with it. None: there is none.
 #[tracing::instrument(skip_all)]
@@ -79,11 +75,7 @@ pub(crate) async fn insert(
 
 /// One rating, whoever may see it: that is for the caller to look at.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn get(
-    db: &mut PgConnection,
-    viewer: UserId,
-    id: RatingId,
-) -> Result<Option<Rating>> {
+pub(crate) async fn get(db: &mut PgConnection, viewer: UserId, id: RatingId) -> Result<Option<Rating>> {
     let rating = sqlx::query_as!(
         Rating,
         r#"select r.id as "id: RatingId", r.rated_user_id as "rated_user_id: UserId",
@@ -106,9 +98,7 @@ pub(crate) async fn get(
 /// False: there is no such rating any more.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn delete(db: &mut PgConnection, id: RatingId) -> Result<bool> {
-    let gone = sqlx::query!("delete from ratings where id = $1", id.0)
-        .execute(db)
-        .await?;
+    let gone = sqlx::query!("delete from ratings where id = $1", id.0).execute(db).await?;
     Ok(gone.rows_affected() == 1)
 }
 
