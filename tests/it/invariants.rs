@@ -126,5 +126,5 @@ fn every_error_reason_is_produced_by_a_test() {
     }
 }
 
-/// Reasons whose cause is not built yet: limits by user (C13), erasure (U8).
-const LATER: [ErrorReason; 1] = [ErrorReason::RateLimited];
+/// RATE_LIMITED: limits by user are not built yet (C13). CANCELLED: whoever would see it has gone away.
+const LATER: [ErrorReason; 2] = [ErrorReason::RateLimited, ErrorReason::Cancelled];

@@ -15,7 +15,7 @@ use crewup_tests::{
 };
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tonic::{Code, Request};
+use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 const GET_EVENT: &str = "/crewup.event.v1.EventService/GetEvent";
@@ -110,22 +110,45 @@ async fn u8_an_erased_person_is_recognised_and_refused() {
 
 #[tokio::test]
 async fn x5_a_deadline_is_honoured_and_what_it_cut_off_is_rolled_back() {
-    let mesh = Mesh::start().await;
+    // tonic's client ends a call by itself when its own deadline is over; so the server's shorter one is tried.
+    let mesh = Mesh::start_with(&["--max-call-seconds", "1"]).await;
     let (host, guest) = (mesh.person("host"), mesh.person("guest"));
     let made = host.create(party(Some(5))).await.unwrap();
     guest.id().await;
     let mut blocker = mesh.db.connect().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
-    let mut request =
-        Request::new(SetAttendanceRequest { event_id: made.id.clone(), status: AttendanceStatus::Going.into() });
-    // As another client would send it: the harness's own channel must not give up first.
-    request.metadata_mut().insert("grpc-timeout", "150m".parse().unwrap());
-    let refusal = refused(guest.events().set_attendance(request).await);
+    let refusal = refused(guest.go(&made.id).await);
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
     lock.rollback().await.unwrap();
     assert_eq!(host.get(&made.id).await.unwrap().going_count, 1);
     guest.go(&made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn x6_a_transaction_that_postgresql_breaks_off_is_run_three_times_and_then_told_as_a_conflict() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let made = host.create(party(Some(5))).await.unwrap();
+    let mut db = mesh.db.connect().await;
+    for statement in [
+        "create sequence runs",
+        "grant usage on sequence runs to public",
+        "create function break_off() returns trigger language plpgsql as $$
+         begin
+             if nextval('runs') <> 6 then raise serialization_failure; end if;
+             return new;
+         end $$",
+        "grant execute on function break_off() to public",
+        "create trigger break_off before insert on event_attendees for each row execute function break_off()",
+    ] {
+        sqlx::query(statement).execute(&mut db).await.unwrap();
+    }
+    assert_eq!(reason(guest.go(&made.id).await), "CONFLICT");
+    let runs: i64 = sqlx::query_scalar("select last_value from runs").fetch_one(&mut db).await.unwrap();
+    assert_eq!(runs, 3);
+    guest.go(&made.id).await.unwrap();
+    assert_eq!(host.get(&made.id).await.unwrap().going_count, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
