@@ -17,7 +17,7 @@ CREWUP_<SERVICE>_ADDR         127.0.0.1:<port>             where a service is
 CREWUP_REFLECTION             on                           whether the edge routes server reflection
 OTEL_EXPORTER_OTLP_ENDPOINT                                http://host:port of a collector; empty: no tracing
 
-The context of the template: bind, listeners [name, port, tls], opsPort, adminPort, configDir (holds certificate.yaml),
+The context of the template: bind, reusePort, listeners [name, port, tls], opsPort, adminPort, configDir (holds certificate.yaml),
 certDir (holds tls.crt and tls.key), origins, trustedHops, maxConnections, rate {perSecond, burst}, reflection (the
 service that answers it, or empty), otlp {host, port, percent} or null, and from calls.json with a host added: services
 and refusals.
@@ -80,6 +80,7 @@ def development(out, env=None):
             {"name": "plain", "port": number("CREWUP_EDGE_PORT", 8080), "tls": False},
             {"name": "secure", "port": number("CREWUP_EDGE_TLS_PORT", 8443), "tls": True},
         ],
+        "reusePort": "false",
         "opsPort": number("CREWUP_EDGE_OPS_PORT", 9050),
         "adminPort": number("CREWUP_EDGE_ADMIN_PORT", 9901),
         "configDir": str(out),

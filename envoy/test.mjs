@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ENVOY, HERE, edge, frame, native, reason, refuse, request, sleep, succeed, upstream, web } from "./test/fake.mjs";
+import { ENVOY, HERE, edge, frame, freePorts, native, reason, refuse, request, sleep, succeed, upstream, web } from "./test/fake.mjs";
 
 const ORIGIN = "http://localhost:5173";
 const READ = "/crewup.event.v1.EventService/GetEvent";
@@ -327,6 +327,16 @@ test("calls are counted by their real status, grpc-web too", async () => {
   const metrics = await (await fetch(`${dev.ops}/metrics`)).text();
   const counter = metrics.split("\n").find((line) => line.startsWith("envoy_cluster_grpc_7{") && line.includes('"GetEvent"'));
   assert.match(counter ?? "no such counter", /envoy_grpc_bridge_service="crewup_event_v1_EventService".*\} [1-9]/);
+});
+
+test("a second edge on the same port does not start", async () => {
+  const out = mkdtempSync(join(tmpdir(), "edge-"));
+  const [ops, admin] = await freePorts(2);
+  const env = { PATH: process.env.PATH, CREWUP_EDGE_PORT: dev.plain, CREWUP_EDGE_OPS_PORT: ops, CREWUP_EDGE_ADMIN_PORT: admin };
+  execFileSync(join(HERE, "render.py"), ["--out", out], { env });
+  const run = spawnSync(ENVOY, ["-c", join(out, "envoy.yaml"), "-l", "error", "--disable-hot-restart"], { encoding: "utf8", timeout: 10_000 });
+  assert.equal(run.status, 1);
+  assert.match(run.stderr, /Address already in use/);
 });
 
 test("of the admin interface only readiness and figures are seen", async () => {
