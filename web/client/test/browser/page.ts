@@ -1,0 +1,23 @@
+// What the test's page offers to run.mjs: messages cross as their JSON form, which is what a test can write and compare.
+import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+
+import { type CrewUp, EventService, type Options, UserService, createCrewUp, errorReason } from "../../src/index.js";
+
+const services = { event: EventService, user: UserService };
+let crewup: CrewUp;
+
+Object.assign(globalThis, {
+  connect(options: Options) {
+    crewup = createCrewUp(options);
+  },
+  async call(service: keyof CrewUp, name: string, request: JsonValue) {
+    const method = (services[service].method as Record<string, { input: never; output: never }>)[name];
+    const send = (crewup[service] as unknown as Record<string, (message: unknown) => Promise<never>>)[name];
+    if (!method || !send) throw new Error(`${service} has no ${name}`);
+    try {
+      return { answer: toJson(method.output, await send(fromJson(method.input, request))) };
+    } catch (error) {
+      return { error: errorReason(error) };
+    }
+  },
+});
