@@ -34,15 +34,12 @@ fn main() -> Result<()> {
 
     let mut set = compiler.file_descriptor_set();
     set.file.retain(|file| {
-        file.package().starts_with("crewup.")
-            || ["google.type", "google.protobuf"].contains(&file.package())
+        file.package().starts_with("crewup.") || ["google.type", "google.protobuf"].contains(&file.package())
     });
     // What a service does not serve yet answers UNIMPLEMENTED by the generated default.
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
-    tonic_prost_build::configure()
-        .generate_default_stubs(true)
-        .compile_fds_with_config(set, config)?;
+    tonic_prost_build::configure().generate_default_stubs(true).compile_fds_with_config(set, config)?;
     Ok(())
 }
 
@@ -122,9 +119,7 @@ fn names(message: &DynamicMessage, field: &str, prefix: &str) -> Result<Vec<Stri
 }
 
 fn camel(name: &str) -> String {
-    name.split('_')
-        .map(|word| format!("{}{}", &word[..1], word[1..].to_lowercase()))
-        .collect()
+    name.split('_').map(|word| format!("{}{}", &word[..1], word[1..].to_lowercase())).collect()
 }
 
 /// The Rust source of `code_of` and `text_of`: each reason's status code and its comment.

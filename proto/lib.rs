@@ -11,6 +11,31 @@ pub mod crewup {
             tonic::include_proto!("crewup.common.v1");
         }
     }
+    pub mod group {
+        pub mod v1 {
+            tonic::include_proto!("crewup.group.v1");
+        }
+        pub mod internal {
+            pub mod v1 {
+                tonic::include_proto!("crewup.group.internal.v1");
+            }
+        }
+    }
+    pub mod safety {
+        pub mod v1 {
+            tonic::include_proto!("crewup.safety.v1");
+        }
+        pub mod internal {
+            pub mod v1 {
+                tonic::include_proto!("crewup.safety.internal.v1");
+            }
+        }
+    }
+    pub mod moderation {
+        pub mod v1 {
+            tonic::include_proto!("crewup.moderation.v1");
+        }
+    }
     pub mod event {
         pub mod v1 {
             tonic::include_proto!("crewup.event.v1");
@@ -41,7 +66,10 @@ pub mod google {
     }
 }
 
-pub use crewup::{common::v1 as common, event::v1 as event, user::v1 as user};
+pub use crewup::{
+    common::v1 as common, event::v1 as event, group::v1 as group, moderation::v1 as moderation, safety::v1 as safety,
+    user::v1 as user,
+};
 
 /// The encoded `FileDescriptorSet` of all contracts with their imports, options and comments.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

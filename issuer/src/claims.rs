@@ -6,11 +6,7 @@ use uuid::Uuid;
 use crate::{Config, Person, clock, person::subject, session::Session};
 
 /// What every account has in a realm that nobody has trimmed; a resource server has to live with it.
-const DEFAULT_ROLES: [&str; 3] = [
-    "default-roles-crewup",
-    "offline_access",
-    "uma_authorization",
-];
+const DEFAULT_ROLES: [&str; 3] = ["default-roles-crewup", "offline_access", "uma_authorization"];
 
 /// An access token of a person.
 ///
@@ -101,11 +97,9 @@ fn profile(claims: &mut Value, person: &Person) {
     if !full.is_empty() {
         claims["name"] = full.join(" ").trim().into();
     }
-    for (claim, value) in [
-        ("given_name", &person.given_name),
-        ("family_name", &person.family_name),
-        ("email", &person.email),
-    ] {
+    for (claim, value) in
+        [("given_name", &person.given_name), ("family_name", &person.family_name), ("email", &person.email)]
+    {
         if let Some(value) = value {
             claims[claim] = value.as_str().into();
         }

@@ -8,8 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
     reason = "tokens are stamped with the real time: resource servers compare them with theirs"
 )]
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

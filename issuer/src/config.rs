@@ -47,9 +47,7 @@ impl Config {
             token_lifetime: Duration::from_secs(300),
             people: Vec::new(),
             password: "crewup".into(),
-            services: ["event", "group", "user", "safety", "moderation"]
-                .map(String::from)
-                .into(),
+            services: ["event", "group", "user", "safety", "moderation"].map(String::from).into(),
             client_secret: "crewup_dev_secret".into(),
             allowed_origins: vec!["http://localhost:8080".into()],
             key_file: None,
@@ -59,17 +57,13 @@ impl Config {
     /// Refuses what must never run, before anything binds.
     pub(crate) fn check(&self) -> Result<()> {
         if self.mode != "development" {
-            return Err(Error::NotDevelopment {
-                mode: self.mode.clone(),
-            });
+            return Err(Error::NotDevelopment { mode: self.mode.clone() });
         }
         if !self.addr.ip().is_loopback() {
             return Err(Error::NotLoopback { addr: self.addr });
         }
         if self.token_lifetime < Duration::from_secs(1) {
-            return Err(Error::Invalid(
-                "the lifetime of a token is at least one second",
-            ));
+            return Err(Error::Invalid("the lifetime of a token is at least one second"));
         }
         Ok(())
     }

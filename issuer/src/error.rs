@@ -57,10 +57,7 @@ impl Error {
     /// The exit code of sysexits.h: 64 wrong use, 69 a service is not available, 70 anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotDevelopment { .. }
-            | Self::NotLoopback { .. }
-            | Self::Invalid(_)
-            | Self::KeyFile { .. } => 64,
+            Self::NotDevelopment { .. } | Self::NotLoopback { .. } | Self::Invalid(_) | Self::KeyFile { .. } => 64,
             Self::PortTaken { .. } => 69,
             Self::Serve { .. } | Self::KeyGeneration => 70,
         }

@@ -46,12 +46,7 @@ impl Issuer {
         let realm = Arc::new(in_a_thread(move || Realm::open(config, url)).await??);
         let app = http::router(realm.clone());
         state.start(addr, app.clone()).map_err(failed)?;
-        Ok(Self {
-            addr,
-            realm,
-            app,
-            state: Mutex::new(state),
-        })
+        Ok(Self { addr, realm, app, state: Mutex::new(state) })
     }
 
     /// The `iss` claim: `http://127.0.0.1:PORT/realms/crewup`. Discovery is below it.
@@ -105,9 +100,7 @@ impl Issuer {
         if let (Value::Object(merged), Value::Object(changes)) = (&mut merged, overrides) {
             apply(merged, changes);
         }
-        jws::compact(&merged, claims.to_string().as_bytes(), |message| {
-            key.sign(message)
-        })
+        jws::compact(&merged, claims.to_string().as_bytes(), |message| key.sign(message))
     }
 
     /// The name of the key that signs.
@@ -166,10 +159,7 @@ pub(crate) fn apply(object: &mut Map<String, Value>, changes: &Map<String, Value
 }
 
 /// Runs something that computes for long beside the caller's runtime, whichever that is.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "it ends by itself and its result is awaited right here"
-)]
+#[allow(clippy::disallowed_methods, reason = "it ends by itself and its result is awaited right here")]
 async fn in_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let (tell, told) = oneshot::channel();
     thread::spawn(move || tell.send(work()));

@@ -18,11 +18,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `header.payload.signature`, the signature being whatever `sign` makes of the first two.
-pub(crate) fn compact(
-    header: &Value,
-    payload: &[u8],
-    sign: impl FnOnce(&[u8]) -> Vec<u8>,
-) -> String {
+pub(crate) fn compact(header: &Value, payload: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let signed = format!("{}.{}", encode(header.to_string()), encode(payload));
     let signature = encode(sign(signed.as_bytes()));
     format!("{signed}.{signature}")

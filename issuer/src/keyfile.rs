@@ -24,10 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Key>> {
     let keys: Option<Vec<Key>> = blocks(&text).map(|der| Key::from_pkcs8(&der?)).collect();
     match keys {
         Some(keys) if !keys.is_empty() => Ok(keys),
-        _ => Err(error(
-            path,
-            io::Error::other("it holds something else than RSA keys; remove it"),
-        )),
+        _ => Err(error(path, io::Error::other("it holds something else than RSA keys; remove it"))),
     }
 }
 
@@ -54,11 +51,7 @@ fn replace(beside: &Path, path: &Path, text: &str) -> io::Result<()> {
         _ => {}
     }
     let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(beside)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(beside, path)
@@ -92,8 +85,5 @@ fn blocks(text: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
 }
 
 fn error(path: &Path, source: io::Error) -> Error {
-    Error::KeyFile {
-        path: path.to_owned(),
-        source,
-    }
+    Error::KeyFile { path: path.to_owned(), source }
 }

@@ -80,9 +80,7 @@ impl Key {
     )]
     fn sign_as(&self, padding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(padding, &SystemRandom::new(), message, &mut signature)
-            .expect("a checked RSA key signs");
+        self.pair.sign(padding, &SystemRandom::new(), message, &mut signature).expect("a checked RSA key signs");
         signature
     }
 
@@ -113,11 +111,7 @@ impl KeyRing {
         let newest = Arc::new(newest);
         let mut signing: Vec<Arc<Key>> = earlier.into_iter().map(Arc::new).collect();
         signing.push(newest.clone());
-        Self {
-            signing,
-            newest,
-            encryption: Arc::new(encryption),
-        }
+        Self { signing, newest, encryption: Arc::new(encryption) }
     }
 
     /// The key that signs.
@@ -149,9 +143,7 @@ impl KeyRing {
     /// The key set as Keycloak publishes it, an RSA-OAEP key included: verifiers must go by `use`.
     pub(crate) fn jwks(&self) -> Value {
         let signing = self.signing.iter().rev().map(|key| key.jwk("RS256", "sig"));
-        let keys: Vec<Value> = signing
-            .chain([self.encryption.jwk("RSA-OAEP", "enc")])
-            .collect();
+        let keys: Vec<Value> = signing.chain([self.encryption.jwk("RSA-OAEP", "enc")]).collect();
         json!({ "keys": keys })
     }
 }

@@ -25,21 +25,12 @@ struct Args {
     #[arg(default_value = "", hide_default_value = true, global = true)]
     mode: String,
     /// How long access tokens are valid, in seconds.
-    #[arg(
-        long,
-        env = "CREWUP_TOKEN_LIFETIME",
-        value_name = "CREWUP_TOKEN_LIFETIME"
-    )]
+    #[arg(long, env = "CREWUP_TOKEN_LIFETIME", value_name = "CREWUP_TOKEN_LIFETIME")]
     #[arg(default_value_t = 300, global = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
     token_lifetime: u32,
     /// A file for the keys (created with mode 0600), so that tokens survive a restart.
-    #[arg(
-        long,
-        env = "CREWUP_ISSUER_KEY_FILE",
-        value_name = "CREWUP_ISSUER_KEY_FILE",
-        global = true
-    )]
+    #[arg(long, env = "CREWUP_ISSUER_KEY_FILE", value_name = "CREWUP_ISSUER_KEY_FILE", global = true)]
     key_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,

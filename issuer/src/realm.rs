@@ -122,9 +122,7 @@ impl Realm {
     pub(crate) fn sign(&self, claims: &Value) -> String {
         let key = self.newest_key();
         let header = header("RS256", key.kid());
-        jws::compact(&header, claims.to_string().as_bytes(), |message| {
-            key.sign(message)
-        })
+        jws::compact(&header, claims.to_string().as_bytes(), |message| key.sign(message))
     }
 
     /// A refresh token: Keycloak signs it with a secret of its own, for nobody else can use it.
@@ -142,9 +140,8 @@ impl Realm {
         let claims = jws::verified(refresh_token, &self.refresh_secret)?;
         let name = claims["preferred_username"].as_str()?.to_owned();
         let session = Session::resume(&claims)?;
-        let usable = claims["exp"].as_i64()? > clock::now()
-            && claims["iss"] == self.url.as_str()
-            && session.client == client;
+        let usable =
+            claims["exp"].as_i64()? > clock::now() && claims["iss"] == self.url.as_str() && session.client == client;
         usable.then_some((session, name))
     }
 

@@ -29,34 +29,27 @@ impl Server {
     pub(crate) fn start(socket: TcpSocket, app: Router) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = mpsc::channel();
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let thread = thread::Builder::new()
-            .name("crewup-issuer".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    match socket.listen(1024) {
-                        Ok(listener) => {
-                            let _ = tell.send(Ok(()));
-                            tokio::select! {
-                                _ = axum::serve(listener, app) => {}
-                                // Also when the sender is gone.
-                                _ = stopped => {}
-                            }
-                        }
-                        Err(error) => {
-                            let _ = tell.send(Err(error));
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("crewup-issuer".into()).spawn(move || {
+            runtime.block_on(async {
+                match socket.listen(1024) {
+                    Ok(listener) => {
+                        let _ = tell.send(Ok(()));
+                        tokio::select! {
+                            _ = axum::serve(listener, app) => {}
+                            // Also when the sender is gone.
+                            _ = stopped => {}
                         }
                     }
-                });
-                // Not a drop: that would wait for a key being made.
-                runtime.shutdown_background();
-            })?;
-        let server = Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        };
+                    Err(error) => {
+                        let _ = tell.send(Err(error));
+                    }
+                }
+            });
+            // Not a drop: that would wait for a key being made.
+            runtime.shutdown_background();
+        })?;
+        let server = Self { stop: Some(stop), thread: Some(thread) };
         told.recv().map_err(io::Error::other)??;
         Ok(server)
     }
@@ -74,11 +67,7 @@ impl Drop for Server {
 
 /// Takes an address without listening on it: connections are refused, and nobody else gets the port by chance.
 pub(crate) fn reserve(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Connections of the last run may still be in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;

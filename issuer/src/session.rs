@@ -69,9 +69,5 @@ pub(crate) const REFRESH_LIFETIME: i64 = 1800;
 
 /// Keycloak grants its default scopes whatever was asked for; `openid` only on request.
 pub(crate) fn scope(openid: bool) -> &'static str {
-    if openid {
-        "openid email profile"
-    } else {
-        "email profile"
-    }
+    if openid { "openid email profile" } else { "email profile" }
 }

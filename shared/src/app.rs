@@ -89,7 +89,11 @@ impl App {
     }
 
     /// Runs a handler that changes nothing: no transaction, one connection.
-    pub async fn read<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    pub async fn read<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
     where
         F: for<'a> Handler<'a, ReadCx, Req, Res>,
     {
@@ -97,7 +101,11 @@ impl App {
     }
 
     /// Runs a handler in a transaction that has entered the caller (X6).
-    pub async fn write<Req, Res, F>(&self, request: Request<Req>, handler: F) -> std::result::Result<Response<Res>, Status>
+    pub async fn write<Req, Res, F>(
+        &self,
+        request: Request<Req>,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
     where
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
@@ -143,7 +151,7 @@ impl App {
                     lease.back();
                     return Err(error);
                 }
-                Ok((Err(error), _)) | Err(error) => self.again(error, &mut run).await?,
+                Ok((Err(error), _)) | Err(error) => again(&self.db, error, &mut run).await?,
             }
         }
     }
@@ -174,32 +182,35 @@ impl App {
             };
             match once.await {
                 Ok(res) => return Ok(res),
-                Err(error) => self.again(error, &mut run).await?,
+                Err(error) => again(&self.db, error, &mut run).await?,
             }
         }
     }
 
-    /// Waits a little before another run, or gives the error back: it cannot be mended so, or was tried enough.
-    async fn again(&self, error: Error, run: &mut u32) -> Result<()> {
-        if error.reason() == ErrorReason::DependencyUnavailable {
-            self.db.forget_idle();
-        }
-        if !error.is_retryable() || *run >= RUNS {
-            return Err(error);
-        }
-        let jitter = rand::random_range(1..=10 * u64::from(*run));
-        tokio::time::sleep(Duration::from_millis(jitter)).await;
-        *run += 1;
-        Ok(())
-    }
-
     async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
-        let context =
-            request.extensions_mut().remove::<Context>().ok_or_else(|| Error::internal("a call came past the layers"))?;
+        let context = request
+            .extensions_mut()
+            .remove::<Context>()
+            .ok_or_else(|| Error::internal("a call came past the layers"))?;
         let identity = &context.identity;
         let id = *identity.user.get_or_try_init(|| self.accounts.ensure(identity)).await?;
         Ok((context, id, request.into_inner()))
     }
+}
+
+/// Waits a little before another run, or gives the error back: it cannot be mended so, or was tried enough. Runs are
+/// counted from 1.
+pub async fn again(db: &Db, error: Error, run: &mut u32) -> Result<()> {
+    if error.reason() == ErrorReason::DependencyUnavailable {
+        db.forget_idle();
+    }
+    if !error.is_retryable() || *run >= RUNS {
+        return Err(error);
+    }
+    let jitter = rand::random_range(1..=10 * u64::from(*run));
+    tokio::time::sleep(Duration::from_millis(jitter)).await;
+    *run += 1;
+    Ok(())
 }
 
 /// What a reading handler has.
@@ -252,8 +263,9 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6).
-    pub(crate) async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
+    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Handlers never do
+    /// this; [`Accounts`] does, which comes before any call is a person's.
+    pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
         let mut lease = db.lease().await?;
         lease.execute("begin").await?;
         let mut tx = Self { lease, now: DateTime::UNIX_EPOCH, standings: HashMap::new(), emitted: Vec::new() };
@@ -300,7 +312,7 @@ impl Tx {
     }
 
     /// Writes what was emitted, commits, and wakes the workers.
-    pub(crate) async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
+    pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
         if !self.emitted.is_empty() {
             outbox::write(&mut self.lease, &self.emitted, self.now).await?;
         }

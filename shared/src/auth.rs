@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind, jwk::{JwkSet, PublicKeyUse}};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation,
+    errors::ErrorKind,
+    jwk::{JwkSet, PublicKeyUse},
+};
 use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -181,7 +185,9 @@ impl Verifier {
         let subject = &claims.sub;
         let sound = (1..=255).contains(&subject.len()) && subject.bytes().all(|byte| byte.is_ascii_graphic());
         if claims.typ != "Bearer" || !sound {
-            return Err(Error::from(ErrorReason::TokenInvalid).because("not an access token, or without a sound subject"));
+            return Err(
+                Error::from(ErrorReason::TokenInvalid).because("not an access token, or without a sound subject")
+            );
         }
         Ok(Identity {
             role: role(&claims.realm_access.roles),
@@ -221,7 +227,8 @@ impl Verifier {
         *refreshed = Some(clock::instant());
         let set = self.fetch().await.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
         // Keycloak publishes a key for encryption beside those for signatures.
-        let signing = set.keys.iter().filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));
+        let signing =
+            set.keys.iter().filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));
         let keys = signing.filter_map(|key| {
             let kid = key.common.key_id.clone()?;
             Some((kid, Arc::new(DecodingKey::from_jwk(key).ok()?)))

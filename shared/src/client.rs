@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crewup_proto::crewup::user::internal::v1::{EnsureUserRequest, user_internal_service_client::UserInternalServiceClient};
+use crewup_proto::crewup::user::internal::v1::{
+    EnsureUserRequest, user_internal_service_client::UserInternalServiceClient,
+};
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -59,7 +61,8 @@ impl ServiceIdentity {
             let _ = until;
             return Ok(token.clone());
         }
-        let granted = self.ask().await.map_err(|error| Error::from(ErrorReason::DependencyUnavailable).because(error))?;
+        let granted =
+            self.ask().await.map_err(|error| Error::from(ErrorReason::DependencyUnavailable).because(error))?;
         let token = SecretString::from(granted.access_token);
         *current = Some((token.clone(), now + granted.expires_in));
         Ok(token)
@@ -115,7 +118,9 @@ impl UserPeer {
         metadata.insert("authorization", bearer(&service)?);
         metadata.insert(USER_TOKEN, bearer(&person.token)?);
         for (name, value) in telemetry::trace_headers() {
-            if let (Ok(name), Ok(value)) = (AsciiMetadataKey::from_bytes(name.as_bytes()), value.parse::<AsciiMetadataValue>()) {
+            if let (Ok(name), Ok(value)) =
+                (AsciiMetadataKey::from_bytes(name.as_bytes()), value.parse::<AsciiMetadataValue>())
+            {
                 metadata.insert(name, value);
             }
         }

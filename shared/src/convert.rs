@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn instants_outside_the_contract_are_none() {
-        for (seconds, nanos) in [(i64::MAX, 0), (253_402_300_800, 0), (-62_135_596_801, 0), (0, -1), (0, 1_000_000_000)] {
+        for (seconds, nanos) in [(i64::MAX, 0), (253_402_300_800, 0), (-62_135_596_801, 0), (0, -1), (0, 1_000_000_000)]
+        {
             assert_eq!(instant(&Timestamp { seconds, nanos }), None, "{seconds} {nanos}");
         }
     }

@@ -45,11 +45,8 @@ pub struct Db(managed::Pool<Manager>);
 impl Db {
     /// At most `size` connections, opened when they are first needed.
     pub fn new(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
-        let options = options
-            .application_name(application)
-            .statement_cache_capacity(500)
-            .disable_statement_logging()
-            .options([
+        let options =
+            options.application_name(application).statement_cache_capacity(500).disable_statement_logging().options([
                 ("statement_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "10s"),
                 ("client_connection_check_interval", "1s"),

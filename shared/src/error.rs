@@ -77,7 +77,9 @@ impl Error {
         let cause = cause.map(|cause| Chain(cause).to_string());
         let cause = cause.as_deref().unwrap_or_default();
         match reason.code() {
-            Code::Internal | Code::Unknown | Code::DataLoss => tracing::error!(reason = reason.name(), cause, "call failed"),
+            Code::Internal | Code::Unknown | Code::DataLoss => {
+                tracing::error!(reason = reason.name(), cause, "call failed")
+            }
             Code::Unavailable | Code::DeadlineExceeded => tracing::warn!(reason = reason.name(), cause, "call failed"),
             _ => tracing::debug!(reason = reason.name(), cause, "call refused"),
         }

@@ -134,7 +134,11 @@ impl Fields {
     }
 
     /// An optional window, as (start, end).
-    pub fn window(&mut self, field: &str, value: Option<&TimeWindow>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    pub fn window(
+        &mut self,
+        field: &str,
+        value: Option<&TimeWindow>,
+    ) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let Some(value) = value else { return (None, None) };
         let start = self.instant(&format!("{field}.start_time"), value.start_time.as_ref());
         let end = self.instant(&format!("{field}.end_time"), value.end_time.as_ref());

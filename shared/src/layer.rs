@@ -1,13 +1,7 @@
 //! What stands in front of every call: load limit, deadline, token, access rule, a caught panic, one shape of errors,
 //! a span and a figure. Default deny: a path that the contracts do not name is answered here.
 
-use std::{
-    convert::Infallible,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    task,
-    time::Duration,
-};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, task, time::Duration};
 
 use crewup_proto::call::{self, Access, Call};
 use futures_util::{FutureExt as _, future::BoxFuture};

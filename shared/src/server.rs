@@ -12,11 +12,7 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use clap::Parser as _;
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
@@ -146,7 +142,8 @@ async fn bind(service: &Service, config: &Config) -> std::result::Result<(TcpLis
         ("CREWUP_LISTEN", config.listen.unwrap_or(everywhere(service.port))),
         ("CREWUP_PLAIN_LISTEN", config.plain_listen.unwrap_or(everywhere(service.plain_port))),
     ] {
-        let listener = TcpListener::bind(addr).await.map_err(|error| format!("{addr}: {error}; {variable} moves it"))?;
+        let listener =
+            TcpListener::bind(addr).await.map_err(|error| format!("{addr}: {error}; {variable} moves it"))?;
         bound.push(listener);
     }
     let plain = bound.pop().ok_or("nothing was bound")?;
@@ -176,7 +173,8 @@ pub fn start(
     let wake = Wake::default();
     let app = App::new(db.clone(), accounts, wake.clone());
     let (stop, stopped) = watch::channel(false);
-    let (addr, plain_addr) = (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
+    let (addr, plain_addr) =
+        (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
 
     let (health, health_server) = tonic_health::server::health_reporter();
     let mut routes = (service.routes)(&app).add_service(health_server);
@@ -248,7 +246,8 @@ async fn watch_readiness(
 /// At least the migrations that the queries need; later ones do no harm (X12).
 async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
     let mut lease = db.lease().await?;
-    let version = sqlx::query_scalar!(r#"select max(version) as "version!" from _sqlx_migrations"#).fetch_one(&mut *lease).await;
+    let version =
+        sqlx::query_scalar!(r#"select max(version) as "version!" from _sqlx_migrations"#).fetch_one(&mut *lease).await;
     if matches!(version, Err(sqlx::Error::Io(_))) {
         lease.close();
         db.forget_idle();
@@ -265,7 +264,11 @@ async fn plain_port(
     stop: watch::Receiver<bool>,
 ) {
     let readyz = |State(ready): State<Arc<AtomicBool>>| async move {
-        if ready.load(Ordering::Relaxed) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+        if ready.load(Ordering::Relaxed) {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        }
     };
     let metrics = || async move {
         prometheus::TextEncoder::new()
@@ -288,7 +291,9 @@ async fn until(mut stop: watch::Receiver<bool>) {
 
 async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}

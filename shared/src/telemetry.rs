@@ -43,7 +43,8 @@ impl Telemetry {
             .build();
 
         let registry = prometheus::Registry::new();
-        let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().map_err(Error::internal)?;
+        let reader =
+            opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().map_err(Error::internal)?;
         let mut meters = SdkMeterProvider::builder().with_reader(reader).with_resource(resource.clone());
         let mut tracer = None;
         if let Some(endpoint) = otlp {
@@ -120,7 +121,15 @@ pub(crate) fn call_span(call: &Call, headers: &HeaderMap) -> Span {
 
 pub(crate) fn end_call(span: &Span, code: Code) {
     span.record("rpc.response.status_code", tracing::field::debug(code));
-    if matches!(code, Code::Unknown | Code::DeadlineExceeded | Code::Unimplemented | Code::Internal | Code::Unavailable | Code::DataLoss) {
+    if matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    ) {
         span.record("otel.status_code", "ERROR");
     }
 }

@@ -8,16 +8,8 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
-async fn enter(
-    conn: &mut PgConnection,
-    caller: Uuid,
-    others: Vec<Uuid>,
-) -> sqlx::Result<Vec<(Uuid, String)>> {
-    sqlx::query_as("select user_id, state from crewup.enter($1, $2)")
-        .bind(caller)
-        .bind(others)
-        .fetch_all(conn)
-        .await
+async fn enter(conn: &mut PgConnection, caller: Uuid, others: Vec<Uuid>) -> sqlx::Result<Vec<(Uuid, String)>> {
+    sqlx::query_as("select user_id, state from crewup.enter($1, $2)").bind(caller).bind(others).fetch_all(conn).await
 }
 
 /// Fails with the locks taken in the order that the caller gives (deadlocks), and without them (lost updates).
@@ -46,14 +38,10 @@ async fn x6_32_writers_on_overlapping_sets_neither_deadlock_nor_meet() {
             start.wait().await;
             for round in 0..ROUNDS {
                 // Three different people each, in an order that differs from writer to writer.
-                let person = |step: usize| {
-                    id(((writer * 5 + round * 3 + step * (1 + writer % 3)) % PEOPLE) as u128)
-                };
+                let person = |step: usize| id(((writer * 5 + round * 3 + step * (1 + writer % 3)) % PEOPLE) as u128);
                 let people = [person(2), person(0), person(1)];
                 let mut tx = conn.begin().await.unwrap();
-                let entered = enter(&mut tx, people[0], people[1..].to_vec())
-                    .await
-                    .unwrap();
+                let entered = enter(&mut tx, people[0], people[1..].to_vec()).await.unwrap();
                 for (user, state) in entered {
                     assert_eq!(state, "active");
                     let n: i64 = sqlx::query_scalar("select n from counters where user_id = $1")
@@ -75,10 +63,7 @@ async fn x6_32_writers_on_overlapping_sets_neither_deadlock_nor_meet() {
     for writer in join_all(writers).await {
         writer.unwrap();
     }
-    let total: i64 = sqlx::query_scalar("select sum(n)::bigint from counters")
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    let total: i64 = sqlx::query_scalar("select sum(n)::bigint from counters").fetch_one(&mut owner).await.unwrap();
     assert_eq!(total, (WRITERS * ROUNDS * 3) as i64);
 }
 
@@ -94,10 +79,7 @@ async fn x6_what_enters_while_a_ban_commits_sees_the_ban() {
     enter(&mut banning, id(1), vec![id(0)]).await.unwrap();
 
     let mut event = db.connect_as("event").await;
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
-        .fetch_one(&mut event)
-        .await
-        .unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut event).await.unwrap();
     let joining = tokio::spawn(async move {
         let mut tx = event.begin().await.unwrap();
         enter(&mut tx, id(0), vec![]).await.unwrap()
@@ -114,34 +96,20 @@ async fn x6_enter_answers_now_and_a_row_for_each_who_exists() {
     let mut owner = db.connect().await;
     users(&mut owner, 0..3).await;
     let mut conn = db.connect_as("group").await;
-    let people = enter(&mut conn, id(2), vec![id(0), id(2), id(77)])
+    let people = enter(&mut conn, id(2), vec![id(0), id(2), id(77)]).await.unwrap();
+    assert_eq!(people, [(id(0), "active".to_owned()), (id(2), "active".to_owned())]);
+    assert_eq!(enter(&mut conn, id(77), vec![]).await.unwrap(), []);
+    let same: bool = sqlx::query_scalar("select entered_at = crewup.now() from crewup.enter($1, null)")
+        .bind(id(0))
+        .fetch_one(&mut conn)
         .await
         .unwrap();
-    assert_eq!(
-        people,
-        [(id(0), "active".to_owned()), (id(2), "active".to_owned())]
-    );
-    assert_eq!(enter(&mut conn, id(77), vec![]).await.unwrap(), []);
-    let same: bool =
-        sqlx::query_scalar("select entered_at = crewup.now() from crewup.enter($1, null)")
-            .bind(id(0))
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
     assert!(same);
 
     let mut tx = conn.begin().await.unwrap();
-    tx.execute("set transaction isolation level repeatable read")
-        .await
-        .unwrap();
+    tx.execute("set transaction isolation level repeatable read").await.unwrap();
     let error = enter(&mut tx, id(0), vec![]).await.unwrap_err();
-    assert_eq!(
-        error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .as_deref(),
-        Some("25000")
-    );
+    assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("25000"));
 }
 
 #[tokio::test]
@@ -182,14 +150,8 @@ async fn u6_m4_states_have_an_order_and_a_ban_ends_by_the_clock() {
         ("erased", true),
         ("erased", false),
     ];
-    assert_eq!(
-        states,
-        expected.map(|(state, banned)| (state.to_owned(), banned))
-    );
-    let nobody: Option<String> = sqlx::query_scalar("select crewup.user_state($1)")
-        .bind(id(77))
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    assert_eq!(states, expected.map(|(state, banned)| (state.to_owned(), banned)));
+    let nobody: Option<String> =
+        sqlx::query_scalar("select crewup.user_state($1)").bind(id(77)).fetch_one(&mut owner).await.unwrap();
     assert_eq!(nobody, None);
 }

@@ -10,10 +10,7 @@ async fn e4_one_update_moves_the_clock_of_every_role_and_of_no_other_database() 
     db.advance(Duration::days(3)).await;
     for service in crewup_shared::migrate::SERVICES {
         let moved = now(&mut db.connect_as(service).await).await - before;
-        assert!(
-            moved >= Duration::days(3) && moved < Duration::days(3) + Duration::minutes(5),
-            "{service}: {moved}"
-        );
+        assert!(moved >= Duration::days(3) && moved < Duration::days(3) + Duration::minutes(5), "{service}: {moved}");
     }
     assert!(now(&mut other.connect().await).await - before < Duration::days(1));
 }
@@ -34,8 +31,5 @@ async fn databases_are_made_in_parallel_and_are_independent() {
 }
 
 async fn now(conn: &mut sqlx::PgConnection) -> DateTime<Utc> {
-    sqlx::query_scalar("select crewup.now()")
-        .fetch_one(conn)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select crewup.now()").fetch_one(conn).await.unwrap()
 }

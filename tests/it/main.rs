@@ -4,6 +4,8 @@
 mod enter;
 mod event;
 mod harness;
+mod identity;
+mod invariants;
 mod migrate;
 mod people;
 mod reputation;
@@ -11,3 +13,4 @@ mod roles;
 mod schema_now;
 mod schema_reference;
 mod search_functions;
+mod serving;

@@ -54,16 +54,9 @@ pub(crate) async fn ban(conn: &mut PgConnection, ban: Uuid, person: Uuid, by: Uu
 pub(crate) async fn until_waiting(conn: &mut PgConnection, pid: i32) {
     let sql = "select exists (select from pg_locks where pid = $1 and not granted)";
     let poll = async {
-        while !sqlx::query_scalar::<_, bool>(sql)
-            .bind(pid)
-            .fetch_one(&mut *conn)
-            .await
-            .unwrap()
-        {
+        while !sqlx::query_scalar::<_, bool>(sql).bind(pid).fetch_one(&mut *conn).await.unwrap() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), poll)
-        .await
-        .expect("the session waits for a lock");
+    tokio::time::timeout(std::time::Duration::from_secs(10), poll).await.expect("the session waits for a lock");
 }

@@ -77,10 +77,7 @@ async fn r7_a_rating_that_waited_for_another_counts_both() {
     event(&mut owner, id(10), id(0)).await;
 
     let (mut first, mut second) = (db.connect_as("user").await, db.connect_as("user").await);
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
-        .fetch_one(&mut second)
-        .await
-        .unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut second).await.unwrap();
     let mut tx = first.begin().await.unwrap();
     rate(&mut tx, id(0), id(1), id(10), 5).await;
     let waiting = tokio::spawn(async move { rate(&mut second, id(0), id(2), id(10), 2).await });
@@ -104,55 +101,20 @@ async fn r7_reputation_follows_a_changed_moved_and_deleted_rating_and_is_no_edit
     assert_eq!(kept(&mut owner, id(0)).await, ("3.50".into(), 2, true));
 
     for (sql, first, second) in [
-        (
-            "update ratings set rating = 4 where rating = 5",
-            ("3.00", 2),
-            ("4.00", 1),
-        ),
-        (
-            "update ratings set rated_user_id = $1 where rater_user_id = $2",
-            ("4.00", 1),
-            ("3.00", 2),
-        ),
-        (
-            "delete from ratings where rated_user_id = $1",
-            ("4.00", 1),
-            ("0.00", 0),
-        ),
+        ("update ratings set rating = 4 where rating = 5", ("3.00", 2), ("4.00", 1)),
+        ("update ratings set rated_user_id = $1 where rater_user_id = $2", ("4.00", 1), ("3.00", 2)),
+        ("delete from ratings where rated_user_id = $1", ("4.00", 1), ("0.00", 0)),
     ] {
         let query = sqlx::query(sql);
-        let query = if sql.contains("$1") {
-            query.bind(id(1))
-        } else {
-            query
-        };
-        let query = if sql.contains("$2") {
-            query.bind(id(3))
-        } else {
-            query
-        };
+        let query = if sql.contains("$1") { query.bind(id(1)) } else { query };
+        let query = if sql.contains("$2") { query.bind(id(3)) } else { query };
         query.execute(&mut owner).await.unwrap();
-        assert_eq!(
-            kept(&mut owner, id(0)).await,
-            (first.0.into(), first.1, true),
-            "{sql}"
-        );
-        assert_eq!(
-            kept(&mut owner, id(1)).await,
-            (second.0.into(), second.1, true),
-            "{sql}"
-        );
+        assert_eq!(kept(&mut owner, id(0)).await, (first.0.into(), first.1, true), "{sql}");
+        assert_eq!(kept(&mut owner, id(1)).await, (second.0.into(), second.1, true), "{sql}");
     }
-    assert_eq!(
-        profile(&mut owner).await,
-        before,
-        "neither revision nor updated_at moves"
-    );
+    assert_eq!(profile(&mut owner).await, before, "neither revision nor updated_at moves");
 }
 
 async fn profile(conn: &mut PgConnection) -> Vec<(i64, chrono::DateTime<chrono::Utc>)> {
-    sqlx::query_as("select revision, updated_at from users order by id")
-        .fetch_all(conn)
-        .await
-        .unwrap()
+    sqlx::query_as("select revision, updated_at from users order by id").fetch_all(conn).await.unwrap()
 }

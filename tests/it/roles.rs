@@ -7,47 +7,23 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 /// What each service must be able to do; nothing of it matches a row, the grants are asked all the same.
 const ALLOWED: [(&str, &str); 23] = [
-    (
-        "user",
-        "update users set bio = 'b', claims_iat = crewup.now(), revision = revision + 1",
-    ),
-    (
-        "user",
-        "insert into users (keycloak_id, email, first_name, last_name) values ('k', 'e', 'f', 'l')",
-    ),
+    ("user", "update users set bio = 'b', claims_iat = crewup.now(), revision = revision + 1"),
+    ("user", "insert into users (keycloak_id, email, first_name, last_name) values ('k', 'e', 'f', 'l')"),
     ("user", "update ratings set comment = null"),
     ("user", "delete from ratings"),
     ("user", "delete from user_blocks"),
     ("user", "update user_roles set seen_at = crewup.now()"),
-    (
-        "event",
-        "update events set name = 'n', deleted_at = crewup.now(), revision = revision + 1",
-    ),
+    ("event", "update events set name = 'n', deleted_at = crewup.now(), revision = revision + 1"),
     ("event", "update event_seats set going = 0, waiting = 0"),
     ("event", "update event_attendees set status = 'going'"),
     ("event", "delete from event_waitlist"),
     ("event", "delete from event_access"),
-    (
-        "event",
-        "update event_invitations set uses = uses + 1, revoked_at = crewup.now()",
-    ),
-    (
-        "event",
-        "select from events where search_text %> crewup.fold('Ä') and crewup.distance_m(0, 0, 1, 1) > 0",
-    ),
-    (
-        "group",
-        "update groups set max_members = 3, revision = revision + 1",
-    ),
+    ("event", "update event_invitations set uses = uses + 1, revoked_at = crewup.now()"),
+    ("event", "select from events where search_text %> crewup.fold('Ä') and crewup.distance_m(0, 0, 1, 1) > 0"),
+    ("group", "update groups set max_members = 3, revision = revision + 1"),
     ("group", "delete from group_members"),
-    (
-        "group",
-        "update messages set content = 'c', is_edited = true",
-    ),
-    (
-        "safety",
-        "update safety_alerts set resolved_at = crewup.now()",
-    ),
+    ("group", "update messages set content = 'c', is_edited = true"),
+    ("safety", "update safety_alerts set resolved_at = crewup.now()"),
     ("safety", "select from groups, group_members"),
     ("moderation", "update bans set ended_at = crewup.now()"),
     (
@@ -66,10 +42,7 @@ const REFUSED: [(&str, &str); 44] = [
     ("user", "update users set reputation = 5"),
     ("user", "update users set rating_count = 5"),
     ("user", "update users set is_banned = false"),
-    (
-        "user",
-        "insert into users (keycloak_id, email, first_name, last_name, is_banned) values ('', '', '', '', false)",
-    ),
+    ("user", "insert into users (keycloak_id, email, first_name, last_name, is_banned) values ('', '', '', '', false)"),
     ("user", "update users set created_at = crewup.now()"),
     ("user", "update ratings set rating = 5"),
     ("user", "select from bans"),
@@ -104,17 +77,11 @@ const REFUSED: [(&str, &str); 44] = [
     ("moderation", "delete from bans"),
     ("moderation", "update bans set reason = 'another reason'"),
     ("moderation", "select from user_roles"),
-    (
-        "moderation",
-        "insert into user_roles (user_id, role, seen_at) select id, 'admin', crewup.now() from api_users",
-    ),
+    ("moderation", "insert into user_roles (user_id, role, seen_at) select id, 'admin', crewup.now() from api_users"),
     ("moderation", "select from messages"),
     ("moderation", "select from safety_alerts"),
     ("moderation", "update safety_alerts set message = ''"),
-    (
-        "event",
-        "insert into bans (id, user_id, reason, created_by, created_at) values (null, null, '', null, null)",
-    ),
+    ("event", "insert into bans (id, user_id, reason, created_by, created_at) values (null, null, '', null, null)"),
 ];
 
 /// What no service may.
@@ -146,9 +113,7 @@ async fn attempt(db: &TestDb, service: &str, sql: &'static str) -> Option<String
     let mut conn = db.connect_as(service).await;
     let mut tx = conn.begin().await.unwrap();
     let result = tx.execute(AssertSqlSafe(sql)).await;
-    result
-        .err()
-        .and_then(|error| Some(error.as_database_error()?.code()?.into_owned()))
+    result.err().and_then(|error| Some(error.as_database_error()?.code()?.into_owned()))
 }
 
 #[tokio::test]
@@ -165,10 +130,7 @@ async fn x11_no_service_can_touch_what_is_not_its_own() {
     for (service, sql) in REFUSED {
         let code = attempt(&db, service, sql).await;
         // 42703: the view does not even have the column.
-        assert!(
-            matches!(code.as_deref(), Some("42501" | "42703")),
-            "{service}: {sql}: {code:?}"
-        );
+        assert!(matches!(code.as_deref(), Some("42501" | "42703")), "{service}: {sql}: {code:?}");
     }
     for service in SERVICES {
         for sql in REFUSED_TO_ALL {
@@ -242,13 +204,8 @@ async fn x11_roles_and_logins_are_made_again_without_harm_also_at_once() {
     };
     tokio::join!(again(), again(), again(), again());
     let logins = || async {
-        let login = |service| Login {
-            service,
-            password: "it's \\ new".into(),
-        };
-        create_logins(&mut db.connect().await, &SERVICES.map(login))
-            .await
-            .unwrap();
+        let login = |service| Login { service, password: "it's \\ new".into() };
+        create_logins(&mut db.connect().await, &SERVICES.map(login)).await.unwrap();
     };
     tokio::join!(logins(), logins(), logins());
 
@@ -265,15 +222,7 @@ async fn x11_roles_and_logins_are_made_again_without_harm_also_at_once() {
         .fetch_one(&mut all)
         .await
         .unwrap();
-        let limits = [
-            "statement_timeout=10s",
-            "idle_in_transaction_session_timeout=10s",
-            "lock_timeout=5s",
-        ];
-        assert_eq!(
-            row,
-            (true, false, true, limits.map(str::to_owned).to_vec()),
-            "{service}"
-        );
+        let limits = ["statement_timeout=10s", "idle_in_transaction_session_timeout=10s", "lock_timeout=5s"];
+        assert_eq!(row, (true, false, true, limits.map(str::to_owned).to_vec()), "{service}");
     }
 }

@@ -45,12 +45,7 @@ async fn flags_keys_and_times_are_never_null_and_every_foreign_key_of_the_refere
         where c.contype = 'f' and c.confdeltype in ('c', 'n') and not exists (
             select from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1]
         )";
-    none(
-        &mut conn,
-        "foreign keys that delete or empty rows have an index",
-        sql,
-    )
-    .await;
+    none(&mut conn, "foreign keys that delete or empty rows have an index", sql).await;
     let sql = "select c.conname::text from pg_constraint c
         where c.contype = 'f' and c.confdeltype = 'c' and c.conrelid::regclass::text not in (
             'events', 'groups', 'group_members', 'messages', 'ratings', 'safety_alerts', 'event_attendees',
@@ -87,16 +82,9 @@ async fn updated_at_moves_by_itself_and_revision_only_when_it_is_raised() {
         ("safety_alerts", "message = 'm'"),
         ("event_attendees", "status = 'interested'"),
     ] {
-        conn.execute(AssertSqlSafe(format!("update {table} set {change}")))
-            .await
-            .unwrap();
-        let sql = format!(
-            "select bool_and(updated_at > crewup.now() - interval '1 minute') from {table}"
-        );
-        let moved: bool = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
+        conn.execute(AssertSqlSafe(format!("update {table} set {change}"))).await.unwrap();
+        let sql = format!("select bool_and(updated_at > crewup.now() - interval '1 minute') from {table}");
+        let moved: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut conn).await.unwrap();
         assert!(moved, "{table}");
     }
     let revisions: Vec<i64> = sqlx::query_scalar(
@@ -113,9 +101,7 @@ async fn e2_an_event_without_an_end_is_over_after_24_hours_also_across_a_change_
     let db = cluster::database().await;
     let mut conn = db.connect().await;
     // 25 October 2026 has 25 hours in Berlin.
-    conn.execute("set timezone = 'Europe/Berlin'")
-        .await
-        .unwrap();
+    conn.execute("set timezone = 'Europe/Berlin'").await.unwrap();
     let right: bool = sqlx::query_scalar(
         "select crewup.effective_end(s, null) = '2026-10-25T20:00Z' and crewup.effective_end(s, s) = s
          from (values ('2026-10-24T20:00Z'::timestamptz)) t (s)",
@@ -140,62 +126,21 @@ async fn e8_e11_e20_the_new_tables_refuse_what_must_not_be() {
         select uuid_generate_v4(), id, ";
     for (constraint, sql) in [
         ("event_seats_check", format!("{seats} 2, 3, 0 from events")),
-        (
-            "event_seats_going_check",
-            format!("{seats} 2, -1, 0 from events"),
-        ),
-        (
-            "event_seats_waiting_check",
-            format!("{seats} 2, 0, -1 from events"),
-        ),
-        (
-            "event_invitations_check",
-            format!("{invitation} null, null, null, 0 from events"),
-        ),
-        (
-            "event_invitations_check",
-            format!("{invitation} 'h', creator_id, null, 0 from events"),
-        ),
-        (
-            "event_invitations_check1",
-            format!("{invitation} 'h', null, 1, 2 from events"),
-        ),
-        (
-            "events_cancelled_check",
-            "update events set is_cancelled = true".into(),
-        ),
-        (
-            "user_blocks_check",
-            "insert into user_blocks select id, id, crewup.now() from users".into(),
-        ),
-        (
-            "user_roles_role_check",
-            "insert into user_roles select id, 'king', crewup.now() from users".into(),
-        ),
-        (
-            "bans_reason_check",
-            format!("{ban} 'too short', id, crewup.now(), null, null from users"),
-        ),
-        (
-            "bans_check",
-            format!("{ban} 'reasons enough', id, crewup.now(), crewup.now(), null from users"),
-        ),
-        (
-            "bans_check1",
-            format!("{ban} 'reasons enough', id, crewup.now(), null, id from users"),
-        ),
-        (
-            "idx_bans_open",
-            format!("{ban} 'reasons enough', id, crewup.now(), null, null from users, pg_am"),
-        ),
+        ("event_seats_going_check", format!("{seats} 2, -1, 0 from events")),
+        ("event_seats_waiting_check", format!("{seats} 2, 0, -1 from events")),
+        ("event_invitations_check", format!("{invitation} null, null, null, 0 from events")),
+        ("event_invitations_check", format!("{invitation} 'h', creator_id, null, 0 from events")),
+        ("event_invitations_check1", format!("{invitation} 'h', null, 1, 2 from events")),
+        ("events_cancelled_check", "update events set is_cancelled = true".into()),
+        ("user_blocks_check", "insert into user_blocks select id, id, crewup.now() from users".into()),
+        ("user_roles_role_check", "insert into user_roles select id, 'king', crewup.now() from users".into()),
+        ("bans_reason_check", format!("{ban} 'too short', id, crewup.now(), null, null from users")),
+        ("bans_check", format!("{ban} 'reasons enough', id, crewup.now(), crewup.now(), null from users")),
+        ("bans_check1", format!("{ban} 'reasons enough', id, crewup.now(), null, id from users")),
+        ("idx_bans_open", format!("{ban} 'reasons enough', id, crewup.now(), null, null from users, pg_am")),
     ] {
-        let error = conn
-            .execute(AssertSqlSafe(sql.clone()))
-            .await
-            .expect_err(&sql);
-        let name = error
-            .as_database_error()
-            .and_then(|error| error.constraint().map(str::to_owned));
+        let error = conn.execute(AssertSqlSafe(sql.clone())).await.expect_err(&sql);
+        let name = error.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
         assert_eq!(name.as_deref(), Some(constraint), "{sql}: {error}");
     }
 }
@@ -220,12 +165,7 @@ values (uuid(1), uuid(2), 4, uuid(3)), (uuid(1), uuid(2), 5, uuid(4));
 async fn an_old_database_with_rows_is_repaired_without_losing_or_inventing_anything() {
     let db = cluster::empty().await;
     let mut conn = db.connect().await;
-    up_with(
-        &Migrator::with_migrations(MIGRATOR.iter().take(1).cloned().collect()),
-        &mut conn,
-    )
-    .await
-    .unwrap();
+    up_with(&Migrator::with_migrations(MIGRATOR.iter().take(1).cloned().collect()), &mut conn).await.unwrap();
     conn.execute("create function uuid(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid")
         .await
         .unwrap();
@@ -256,13 +196,7 @@ async fn an_old_database_with_rows_is_repaired_without_losing_or_inventing_anyth
     .fetch_all(&mut conn)
     .await
     .unwrap();
-    assert_eq!(
-        events,
-        [
-            "oversold other t t UTC 2 2 0",
-            "unlimited other t f UTC t 0 1"
-        ]
-    );
+    assert_eq!(events, ["oversold other t t UTC 2 2 0", "unlimited other t f UTC t 0 1"]);
 }
 
 /// A row that belongs to nobody cannot be filled in, and is not thrown away.
@@ -270,22 +204,10 @@ async fn an_old_database_with_rows_is_repaired_without_losing_or_inventing_anyth
 async fn an_old_row_without_its_key_stops_the_repair_and_is_left() {
     let db = cluster::empty().await;
     let mut conn = db.connect().await;
-    up_with(
-        &Migrator::with_migrations(MIGRATOR.iter().take(1).cloned().collect()),
-        &mut conn,
-    )
-    .await
-    .unwrap();
-    conn.execute(
-        "insert into events (name, address, event_start) values ('n', 'a', '2030-01-01Z')",
-    )
-    .await
-    .unwrap();
+    up_with(&Migrator::with_migrations(MIGRATOR.iter().take(1).cloned().collect()), &mut conn).await.unwrap();
+    conn.execute("insert into events (name, address, event_start) values ('n', 'a', '2030-01-01Z')").await.unwrap();
     let failure = up(&mut conn).await.unwrap_err();
     assert!(failure.to_string().contains("creator_id"), "{failure}");
-    let rows: i64 = sqlx::query_scalar("select count(*) from events")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
+    let rows: i64 = sqlx::query_scalar("select count(*) from events").fetch_one(&mut conn).await.unwrap();
     assert_eq!(rows, 1);
 }

@@ -159,91 +159,38 @@ insert into event_attendees (event_id, user_id) values (uuid(3), uuid(1));
 
 /// A statement that each constraint refuses.
 const REFUSED: [(&str, &str); 22] = [
-    (
-        "users_reputation_check",
-        "update users set reputation = 5.01",
-    ),
-    (
-        "users_reputation_check",
-        "update users set reputation = -0.01",
-    ),
+    ("users_reputation_check", "update users set reputation = 5.01"),
+    ("users_reputation_check", "update users set reputation = -0.01"),
     ("users_email_key", "update users set email = 'e1'"),
-    (
-        "users_keycloak_id_key",
-        "update users set keycloak_id = 'k1'",
-    ),
-    (
-        "events_check",
-        "update events set event_start = created_at at time zone 'UTC'",
-    ),
+    ("users_keycloak_id_key", "update users set keycloak_id = 'k1'"),
+    ("events_check", "update events set event_start = created_at at time zone 'UTC'"),
     ("events_check1", "update events set event_end = event_start"),
-    (
-        "events_event_type_check",
-        "update events set event_type = 'rave'",
-    ),
-    (
-        "events_max_attendees_check",
-        "update events set max_attendees = 0",
-    ),
-    (
-        "events_creator_id_fkey",
-        "update events set creator_id = uuid(9)",
-    ),
-    (
-        "groups_max_members_check",
-        "update groups set max_members = 0",
-    ),
-    (
-        "groups_event_id_fkey",
-        "update groups set event_id = uuid(9)",
-    ),
-    (
-        "group_members_pkey",
-        "insert into group_members (group_id, user_id) values (uuid(4), uuid(1))",
-    ),
+    ("events_event_type_check", "update events set event_type = 'rave'"),
+    ("events_max_attendees_check", "update events set max_attendees = 0"),
+    ("events_creator_id_fkey", "update events set creator_id = uuid(9)"),
+    ("groups_max_members_check", "update groups set max_members = 0"),
+    ("groups_event_id_fkey", "update groups set event_id = uuid(9)"),
+    ("group_members_pkey", "insert into group_members (group_id, user_id) values (uuid(4), uuid(1))"),
     ("messages_content_check", "update messages set content = ''"),
-    (
-        "messages_content_check",
-        "update messages set content = repeat('x', 2001)",
-    ),
+    ("messages_content_check", "update messages set content = repeat('x', 2001)"),
     ("ratings_rating_check", "update ratings set rating = 0"),
     ("ratings_rating_check", "update ratings set rating = 6"),
-    (
-        "ratings_check",
-        "update ratings set rater_user_id = rated_user_id",
-    ),
+    ("ratings_check", "update ratings set rater_user_id = rated_user_id"),
     (
         "ratings_rated_user_id_rater_user_id_event_id_key",
         "insert into ratings (rated_user_id, rater_user_id, rating, event_id) values (uuid(1), uuid(2), 1, uuid(3))",
     ),
-    (
-        "safety_alerts_alert_type_check",
-        "update safety_alerts set alert_type = 'fire'",
-    ),
-    (
-        "event_attendees_status_check",
-        "update event_attendees set status = 'maybe'",
-    ),
-    (
-        "event_attendees_pkey",
-        "insert into event_attendees (event_id, user_id) values (uuid(3), uuid(1))",
-    ),
-    (
-        "event_attendees_user_id_fkey",
-        "update event_attendees set user_id = uuid(9)",
-    ),
+    ("safety_alerts_alert_type_check", "update safety_alerts set alert_type = 'fire'"),
+    ("event_attendees_status_check", "update event_attendees set status = 'maybe'"),
+    ("event_attendees_pkey", "insert into event_attendees (event_id, user_id) values (uuid(3), uuid(1))"),
+    ("event_attendees_user_id_fkey", "update event_attendees set user_id = uuid(9)"),
 ];
 
 /// A database with the first migration alone, and a function that makes short ids.
 async fn reference() -> (TestDb, PgConnection) {
     let db = cluster::empty().await;
     let mut conn = db.connect().await;
-    up_with(
-        &Migrator::with_migrations(vec![MIGRATOR.iter().next().unwrap().clone()]),
-        &mut conn,
-    )
-    .await
-    .unwrap();
+    up_with(&Migrator::with_migrations(vec![MIGRATOR.iter().next().unwrap().clone()]), &mut conn).await.unwrap();
     (db, conn)
 }
 
@@ -310,17 +257,9 @@ trg_users_updated before update on users: set_updated_at()
         from information_schema.triggers";
     check_list(&mut conn, triggers, sql).await;
 
-    conn.execute("update users set updated_at = 'epoch'; update events set updated_at = 'epoch'")
-        .await
-        .unwrap();
+    conn.execute("update users set updated_at = 'epoch'; update events set updated_at = 'epoch'").await.unwrap();
     let sql = "select updated_at > 'yesterday' from users union select updated_at > 'yesterday' from events";
-    assert_eq!(
-        sqlx::query_scalar::<_, bool>(sql)
-            .fetch_all(&mut conn)
-            .await
-            .unwrap(),
-        [true]
-    );
+    assert_eq!(sqlx::query_scalar::<_, bool>(sql).fetch_all(&mut conn).await.unwrap(), [true]);
 
     let view = "
 00000000-0000-0000-0000-000000000001 3.50 2
@@ -335,9 +274,7 @@ async fn every_check_and_key_of_the_reference_refuses_a_row() {
     let (_db, mut conn) = reference_with_rows().await;
     for (constraint, sql) in REFUSED {
         let error = conn.execute(AssertSqlSafe(sql)).await.expect_err(sql);
-        let name = error
-            .as_database_error()
-            .and_then(|error| error.constraint().map(str::to_owned));
+        let name = error.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
         assert_eq!(name.as_deref(), Some(constraint), "{sql}: {error}");
     }
 }
@@ -349,24 +286,8 @@ async fn deleting_a_person_in_the_reference_takes_all_but_the_alerts_that_the_pe
         (select count(*) from messages), (select count(*) from ratings), (select count(*) from safety_alerts),
         (select count(*) from safety_alerts where resolved_by_user_id is null))";
     let mut tx = conn.begin().await.unwrap();
-    tx.execute("delete from users where id = uuid(2)")
-        .await
-        .unwrap();
-    assert_eq!(
-        sqlx::query_scalar::<_, String>(count)
-            .fetch_one(&mut *tx)
-            .await
-            .unwrap(),
-        "111011"
-    );
-    tx.execute("delete from users where id = uuid(1)")
-        .await
-        .unwrap();
-    assert_eq!(
-        sqlx::query_scalar::<_, String>(count)
-            .fetch_one(&mut *tx)
-            .await
-            .unwrap(),
-        "000000"
-    );
+    tx.execute("delete from users where id = uuid(2)").await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, String>(count).fetch_one(&mut *tx).await.unwrap(), "111011");
+    tx.execute("delete from users where id = uuid(1)").await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, String>(count).fetch_one(&mut *tx).await.unwrap(), "000000");
 }

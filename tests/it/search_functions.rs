@@ -19,11 +19,8 @@ async fn e23_fold_ignores_case_and_accents_however_they_are_written() {
         ("🎉", "🎉"),
         ("", ""),
     ] {
-        let folded: String = sqlx::query_scalar("select crewup.fold($1)")
-            .bind(input)
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
+        let folded: String =
+            sqlx::query_scalar("select crewup.fold($1)").bind(input).fetch_one(&mut conn).await.unwrap();
         assert_eq!(folded, expected, "{input}");
     }
 }
@@ -46,11 +43,7 @@ async fn e22_distance_is_right_across_the_antimeridian_and_at_the_poles() {
         ((45.0, 30.0), (-45.0, -150.0), half),
         ((12.345_678, -98.765_432), (-12.345_678, 81.234_568), half),
         // By the other formula, from the cross and dot products of the two unit vectors.
-        (
-            (52.520_008, 13.404_954),
-            (48.137_154, 11.576_124),
-            504_301.525_6,
-        ),
+        ((52.520_008, 13.404_954), (48.137_154, 11.576_124), 504_301.525_6),
     ] {
         let found: f64 = sqlx::query_scalar("select crewup.distance_m($1, $2, $3, $4)")
             .bind(from.0)
@@ -62,15 +55,10 @@ async fn e22_distance_is_right_across_the_antimeridian_and_at_the_poles() {
             .unwrap();
         // The haversine is blunt at the antipodes, where no search of at most 100 km comes.
         let allowed = if metres == half { 5.0 } else { 0.01 };
-        assert!(
-            (found - metres).abs() < allowed,
-            "{from:?} {to:?}: {found}, not {metres}"
-        );
+        assert!((found - metres).abs() < allowed, "{from:?} {to:?}: {found}, not {metres}");
     }
-    let nowhere: Option<f64> = sqlx::query_scalar("select crewup.distance_m(null, null, 1, 1)")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
+    let nowhere: Option<f64> =
+        sqlx::query_scalar("select crewup.distance_m(null, null, 1, 1)").fetch_one(&mut conn).await.unwrap();
     assert_eq!(nowhere, None);
 }
 

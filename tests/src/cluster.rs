@@ -50,9 +50,7 @@ async fn create(template: &str) -> TestDb {
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut conn = connect(&server.url("postgres", "postgres")).await;
     let sql = format!("create database {name} template {template} owner crewup");
-    conn.execute(AssertSqlSafe(sql))
-        .await
-        .expect("a copy of the template");
+    conn.execute(AssertSqlSafe(sql)).await.expect("a copy of the template");
     conn.close().await.expect("close");
     TestDb { name, server }
 }
@@ -67,8 +65,7 @@ impl TestDb {
     /// The address for a service: `event`, `group`, `user`, `safety` or `moderation`.
     #[must_use]
     pub fn url_as(&self, service: &str) -> String {
-        self.server
-            .url(&format!("crewup_{service}_login"), &self.name)
+        self.server.url(&format!("crewup_{service}_login"), &self.name)
     }
 
     /// A connection as the owner of the schema.
@@ -84,10 +81,7 @@ impl TestDb {
     /// A pool as the owner of the schema; it connects when it is used.
     #[must_use]
     pub fn pool(&self) -> PgPool {
-        PgPoolOptions::new()
-            .max_connections(40)
-            .connect_lazy(&self.url())
-            .expect("a URL of ours")
+        PgPoolOptions::new().max_connections(40).connect_lazy(&self.url()).expect("a URL of ours")
     }
 
     /// Moves the clock of this database, for every process at once (E4).
@@ -109,9 +103,7 @@ impl Drop for TestDb {
 }
 
 async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url)
-        .await
-        .expect("the private cluster answers")
+    PgConnection::connect(url).await.expect("the private cluster answers")
 }
 
 /// Started by the first who asks; the others wait for it.
@@ -129,33 +121,15 @@ async fn server() -> &'static Server {
 /// migrating is tried with the rights that it has in production.
 async fn prepare(server: &Server) {
     let mut postgres = connect(&server.url("postgres", "postgres")).await;
-    postgres
-        .execute("create role crewup login createdb createrole")
-        .await
-        .expect("the owner");
+    postgres.execute("create role crewup login createdb createrole").await.expect("the owner");
     // By the default path a test's tables would be made in the schema that has the owner's name.
-    postgres
-        .execute("alter role crewup set search_path = public")
-        .await
-        .expect("the owner's path");
+    postgres.execute("alter role crewup set search_path = public").await.expect("the owner's path");
     // PostgreSQL 15 lets only the owner of a database create in its schema public.
-    postgres
-        .execute(AssertSqlSafe(format!(
-            "create database {TEMPLATE} owner crewup"
-        )))
-        .await
-        .expect("the template");
+    postgres.execute(AssertSqlSafe(format!("create database {TEMPLATE} owner crewup"))).await.expect("the template");
 
-    let mut owner = crewup_shared::migrate::connect(&server.url("crewup", TEMPLATE))
-        .await
-        .expect("the owner connects");
-    crewup_shared::migrate::up(&mut owner)
-        .await
-        .expect("the migrations run");
-    let login = |service| crewup_shared::migrate::Login {
-        service,
-        password: format!("{service}-password"),
-    };
+    let mut owner = crewup_shared::migrate::connect(&server.url("crewup", TEMPLATE)).await.expect("the owner connects");
+    crewup_shared::migrate::up(&mut owner).await.expect("the migrations run");
+    let login = |service| crewup_shared::migrate::Login { service, password: format!("{service}-password") };
     crewup_shared::migrate::create_logins(&mut owner, &crewup_shared::migrate::SERVICES.map(login))
         .await
         .expect("the services' logins");
@@ -163,10 +137,7 @@ async fn prepare(server: &Server) {
     owner.close().await.expect("close");
 
     let closed = format!("alter database {TEMPLATE} with is_template true allow_connections false");
-    postgres
-        .execute(AssertSqlSafe(closed))
-        .await
-        .expect("a template without connections");
+    postgres.execute(AssertSqlSafe(closed)).await.expect("a template without connections");
     postgres.close().await.expect("close");
 }
 
@@ -177,10 +148,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 async fn drop_database(server: &Server, name: &str) {
     let drop = async {
         let mut conn = PgConnection::connect(&server.url("postgres", "postgres")).await?;
-        conn.execute(AssertSqlSafe(format!(
-            "drop database if exists {name} with (force)"
-        )))
-        .await?;
+        conn.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
         conn.close().await
     };
     let _ = tokio::time::timeout(DROP_TIMEOUT, drop).await;

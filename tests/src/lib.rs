@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod mesh;
 pub mod persona;
+pub mod raw;
 pub mod refusal;
 
 pub use mesh::Mesh;

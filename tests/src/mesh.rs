@@ -127,6 +127,17 @@ impl Mesh {
         self.issuer
     }
 
+    /// Takes the first replica of a service out of the mesh, still running.
+    pub fn take(&mut self, service: &str) -> Running {
+        let at = self.running.iter().position(|(name, _)| *name == service).expect("it runs");
+        self.running.remove(at).1
+    }
+
+    /// Stops the first replica of a service.
+    pub async fn stop_one(&mut self, service: &str) {
+        self.take(service).stop().await;
+    }
+
     /// Stops the services, as SIGTERM would.
     pub async fn stop(self) -> TestDb {
         for (_, running) in self.running {

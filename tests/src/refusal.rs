@@ -29,8 +29,12 @@ impl Refusal {
         let known = ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason));
         let known = known.unwrap_or_else(|| panic!("a reason outside the contract: {}", info.reason));
         assert_eq!(known.code(), status.code(), "the code of {}", info.reason);
-        let mut fields: Vec<_> =
-            details.bad_request().into_iter().flat_map(|bad| &bad.field_violations).map(|at| at.field.clone()).collect();
+        let mut fields: Vec<_> = details
+            .bad_request()
+            .into_iter()
+            .flat_map(|bad| &bad.field_violations)
+            .map(|at| at.field.clone())
+            .collect();
         fields.sort();
         Self { code: status.code(), reason: info.reason.clone(), fields, message: status.message().to_owned() }
     }

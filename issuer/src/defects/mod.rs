@@ -37,11 +37,7 @@ pub fn harmless(issuer: &Issuer, person: &Person) -> Vec<Defect> {
     let token = issuer.token(person);
     let changed = |changes: Value| bearer(&altered(issuer, person, changes));
     vec![
-        Defect {
-            name: "as_issued",
-            token: Some(bearer(&token)),
-            why: "nothing is wrong with it",
-        },
+        Defect { name: "as_issued", token: Some(bearer(&token)), why: "nothing is wrong with it" },
         Defect {
             name: "lower_case_scheme",
             token: Some(format!("bearer {token}")),
@@ -64,9 +60,7 @@ pub fn harmless(issuer: &Issuer, person: &Person) -> Vec<Defect> {
         },
         Defect {
             name: "audience_among_others",
-            token: Some(changed(
-                json!({ "aud": ["account", "realm-management", issuer.config().audience] }),
-            )),
+            token: Some(changed(json!({ "aud": ["account", "realm-management", issuer.config().audience] }))),
             why: "one of the audiences is enough (RFC 7519, 4.1.3)",
         },
         Defect {
@@ -90,9 +84,7 @@ pub fn harmless(issuer: &Issuer, person: &Person) -> Vec<Defect> {
         },
         Defect {
             name: "access_token_media_type",
-            token: Some(bearer(
-                &issuer.mint(&issuer.claims(person), &json!({ "typ": "at+jwt" })),
-            )),
+            token: Some(bearer(&issuer.mint(&issuer.claims(person), &json!({ "typ": "at+jwt" })))),
             why: "Keycloak writes this type for clients that follow RFC 9068",
         },
     ]

@@ -13,31 +13,16 @@ pub(super) fn all(issuer: &Issuer, person: &Person) -> Vec<Defect> {
     let encryption = realm.encryption_key();
     let claims = issuer.claims(person);
     let signed_by = |header: Value, key: &Key| forged(&header, &claims, |text| key.sign(text));
-    let shared_secret = |secret: &[u8]| {
-        forged(&header("HS256", key.kid()), &claims, |text| {
-            jws::hmac(HMAC_SHA256, secret, text)
-        })
-    };
+    let shared_secret =
+        |secret: &[u8]| forged(&header("HS256", key.kid()), &claims, |text| jws::hmac(HMAC_SHA256, secret, text));
     let with_own_key = json!({
         "alg": "RS256", "typ": "JWT", "kid": stranger.kid(), "jwk": stranger.jwk("RS256", "sig"),
     });
-    let defect = |name, token: String, why| Defect {
-        name,
-        token: Some(bearer(&token)),
-        why,
-    };
+    let defect = |name, token: String, why| Defect { name, token: Some(bearer(&token)), why };
     let token = issuer.token(person);
     vec![
-        defect(
-            "signature_truncated",
-            token[..token.len() - 10].into(),
-            "half a signature is none",
-        ),
-        defect(
-            "payload_altered",
-            payload_altered(&token, &claims),
-            "the signature is for another subject",
-        ),
+        defect("signature_truncated", token[..token.len() - 10].into(), "half a signature is none"),
+        defect("payload_altered", payload_altered(&token, &claims), "the signature is for another subject"),
         defect(
             "unknown_key_known_kid",
             signed_by(header("RS256", key.kid()), stranger),
@@ -80,9 +65,7 @@ pub(super) fn all(issuer: &Issuer, person: &Person) -> Vec<Defect> {
         ),
         defect(
             "rs512",
-            forged(&header("RS512", key.kid()), &claims, |text| {
-                key.sign_rs512(text)
-            }),
+            forged(&header("RS512", key.kid()), &claims, |text| key.sign_rs512(text)),
             "the key is published for RS256 only (RFC 7517, 4.4)",
         ),
         defect(
@@ -97,16 +80,10 @@ pub(super) fn all(issuer: &Issuer, person: &Person) -> Vec<Defect> {
         ),
         defect(
             "payload_not_json",
-            jws::compact(&header("RS256", key.kid()), b"sub=host", |text| {
-                key.sign(text)
-            }),
+            jws::compact(&header("RS256", key.kid()), b"sub=host", |text| key.sign(text)),
             "well signed, and says nothing",
         ),
-        defect(
-            "payload_a_list",
-            issuer.mint(&json!([claims]), &json!({})),
-            "claims are an object (RFC 7519, 4)",
-        ),
+        defect("payload_a_list", issuer.mint(&json!([claims]), &json!({})), "claims are an object (RFC 7519, 4)"),
     ]
 }
 

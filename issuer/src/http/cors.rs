@@ -14,18 +14,14 @@ pub(super) fn headers(config: &Config, request: &HeaderMap) -> HeaderMap {
     let Some(origin) = request.get(header::ORIGIN) else {
         return headers;
     };
-    let welcome = origin
-        .to_str()
-        .is_ok_and(|text| is_loopback(text) || config.allowed_origins.iter().any(|o| o == text));
+    let welcome =
+        origin.to_str().is_ok_and(|text| is_loopback(text) || config.allowed_origins.iter().any(|o| o == text));
     if welcome {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
             (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
-            (
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "Origin, Accept, X-Requested-With, Content-Type, Authorization",
-            ),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Origin, Accept, X-Requested-With, Content-Type, Authorization"),
             (header::ACCESS_CONTROL_MAX_AGE, "3600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
@@ -51,13 +47,9 @@ mod tests {
 
     #[test]
     fn only_loopback_is_loopback() {
-        for origin in [
-            "http://localhost",
-            "http://localhost:5173",
-            "https://127.0.0.1:8443",
-            "http://[::1]:1",
-            "http://[::1]",
-        ] {
+        for origin in
+            ["http://localhost", "http://localhost:5173", "https://127.0.0.1:8443", "http://[::1]:1", "http://[::1]"]
+        {
             assert!(is_loopback(origin), "{origin}");
         }
         for origin in [

@@ -12,20 +12,11 @@ use crate::{Person, realm::Realm, session::Session};
 /// `grant_type=password`: a person by name, with the password that they all have.
 pub(super) fn password(realm: &Realm, client: &Client, fields: &Fields) -> Result<Value, Refusal> {
     let Client::Public(client) = client else {
-        return Err(Refusal::bad_request(
-            "unauthorized_client",
-            "Client not allowed for direct access grants",
-        ));
+        return Err(Refusal::bad_request("unauthorized_client", "Client not allowed for direct access grants"));
     };
-    let name = fields.get("username").ok_or(Refusal::unauthorized(
-        "invalid_request",
-        "Missing parameter: username",
-    ))?;
+    let name = fields.get("username").ok_or(Refusal::unauthorized("invalid_request", "Missing parameter: username"))?;
     if !is_account(name) || fields.get("password") != Some(&realm.config.password) {
-        return Err(Refusal::unauthorized(
-            "invalid_grant",
-            "Invalid user credentials",
-        ));
+        return Err(Refusal::unauthorized("invalid_grant", "Invalid user credentials"));
     }
     let scope = fields.get("scope").map(String::as_str).unwrap_or_default();
     let openid = scope.split(' ').any(|scope| scope == "openid");
@@ -54,19 +45,12 @@ pub(super) fn client_credentials(realm: &Realm, client: &Client) -> Result<Value
 
 /// `grant_type=refresh_token`: the same session, with what the realm knows about the person now.
 pub(super) fn refresh(realm: &Realm, client: &Client, fields: &Fields) -> Result<Value, Refusal> {
-    let token = fields
-        .get("refresh_token")
-        .ok_or(Refusal::bad_request("invalid_request", "No refresh token"))?;
+    let token = fields.get("refresh_token").ok_or(Refusal::bad_request("invalid_request", "No refresh token"))?;
     let Client::Public(client) = client else {
-        return Err(Refusal::bad_request(
-            "invalid_grant",
-            "Invalid refresh token",
-        ));
+        return Err(Refusal::bad_request("invalid_grant", "Invalid refresh token"));
     };
-    let (session, name) = realm.resume(token, client).ok_or(Refusal::bad_request(
-        "invalid_grant",
-        "Invalid refresh token",
-    ))?;
+    let (session, name) =
+        realm.resume(token, client).ok_or(Refusal::bad_request("invalid_grant", "Invalid refresh token"))?;
     Ok(tokens(realm, &realm.config.person(&name), &session))
 }
 

@@ -21,15 +21,9 @@ use crate::{Config, realm::Realm};
 pub(crate) fn router(realm: Arc<Realm>) -> Router {
     let oidc = "/realms/crewup/protocol/openid-connect";
     Router::new()
-        .route(
-            "/realms/crewup/.well-known/openid-configuration",
-            get(discovery),
-        )
+        .route("/realms/crewup/.well-known/openid-configuration", get(discovery))
         .route(&format!("{oidc}/certs"), get(certs))
-        .route(
-            &format!("{oidc}/token"),
-            post(token::token).options(token::preflight),
-        )
+        .route(&format!("{oidc}/token"), post(token::token).options(token::preflight))
         .route("/health", get(|| async { Json(json!({ "status": "UP" })) }))
         .route("/dev/rotate", post(rotate))
         .fallback(|| async {
@@ -68,10 +62,7 @@ async fn certs(State(realm): State<Arc<Realm>>) -> Response {
 
 /// What Keycloak shows to every origin, and lets nobody keep.
 fn public(body: Value) -> Response {
-    let headers = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
+    let headers = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-cache")];
     (headers, Json(body)).into_response()
 }
 

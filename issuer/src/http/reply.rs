@@ -18,20 +18,12 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal with status 400.
     pub(super) const fn bad_request(error: &'static str, description: &'static str) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error,
-            description,
-        }
+        Self { status: StatusCode::BAD_REQUEST, error, description }
     }
 
     /// A refusal with status 401.
     pub(super) const fn unauthorized(error: &'static str, description: &'static str) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            error,
-            description,
-        }
+        Self { status: StatusCode::UNAUTHORIZED, error, description }
     }
 }
 

@@ -32,11 +32,7 @@ pub(super) enum Client {
 
 /// A browser asks before it sends a form with headers of its own.
 pub(super) async fn preflight(State(realm): State<Arc<Realm>>, headers: HeaderMap) -> Response {
-    (
-        StatusCode::NO_CONTENT,
-        cors::headers(&realm.config, &headers),
-    )
-        .into_response()
+    (StatusCode::NO_CONTENT, cors::headers(&realm.config, &headers)).into_response()
 }
 
 /// The token endpoint.
@@ -58,41 +54,27 @@ fn answer(
     basic: Option<&(String, String)>,
 ) -> Result<Value, Refusal> {
     let Ok(Form(form)) = form else {
-        return Err(Refusal::bad_request(
-            "invalid_request",
-            "The request is not a form",
-        ));
+        return Err(Refusal::bad_request("invalid_request", "The request is not a form"));
     };
     let mut fields = Fields::new();
     for (name, value) in form {
         if fields.insert(name, value).is_some() {
-            return Err(Refusal::bad_request(
-                "invalid_request",
-                "duplicated parameter",
-            ));
+            return Err(Refusal::bad_request("invalid_request", "duplicated parameter"));
         }
     }
-    let grant = fields.get("grant_type").ok_or(Refusal::bad_request(
-        "invalid_request",
-        "Missing form parameter: grant_type",
-    ))?;
+    let grant = fields
+        .get("grant_type")
+        .ok_or(Refusal::bad_request("invalid_request", "Missing form parameter: grant_type"))?;
     match grant.as_str() {
         "password" => grants::password(realm, &client(realm, &fields, basic)?, &fields),
         "client_credentials" => grants::client_credentials(realm, &client(realm, &fields, basic)?),
         "refresh_token" => grants::refresh(realm, &client(realm, &fields, basic)?, &fields),
-        _ => Err(Refusal::bad_request(
-            "unsupported_grant_type",
-            "Unsupported grant_type",
-        )),
+        _ => Err(Refusal::bad_request("unsupported_grant_type", "Unsupported grant_type")),
     }
 }
 
 /// Recognises the client by the `Authorization` header, else by the form.
-fn client(
-    realm: &Realm,
-    fields: &Fields,
-    basic: Option<&(String, String)>,
-) -> Result<Client, Refusal> {
+fn client(realm: &Realm, fields: &Fields, basic: Option<&(String, String)>) -> Result<Client, Refusal> {
     const WORDS: &str = "Invalid client or Invalid client credentials";
     let unknown = Refusal::unauthorized("invalid_client", WORDS);
     let (id, secret) = match basic {

@@ -39,11 +39,7 @@ async fn names_are_unique_and_values_fit_a_header() {
     assert!(all.len() >= 16, "{}", all.len());
     for defect in all.iter().chain(&defects::harmless(&issuer, &host)) {
         assert!(names.insert(defect.name), "{} twice", defect.name);
-        assert!(
-            values.insert(defect.token.clone()),
-            "{} is another",
-            defect.name
-        );
+        assert!(values.insert(defect.token.clone()), "{} is another", defect.name);
         assert!(!defect.why.is_empty());
         if let Some(token) = &defect.token {
             reqwest::header::HeaderValue::from_str(token).expect("a header value");
@@ -58,9 +54,5 @@ async fn the_oversized_token_is_honest_but_for_its_size() {
     let oversized = all.iter().find(|defect| defect.name == "oversized");
     let header = oversized.and_then(|defect| defect.token.as_deref());
     let header = header.expect("in the list");
-    assert!(
-        (9 * 1024..16 * 1024).contains(&header.len()),
-        "{}",
-        header.len()
-    );
+    assert!((9 * 1024..16 * 1024).contains(&header.len()), "{}", header.len());
 }

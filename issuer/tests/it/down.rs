@@ -30,21 +30,13 @@ async fn dropped_is_down_and_frees_the_port() {
     let addr = first.addr();
     drop(first);
     assert!(reqwest::get(format!("http://{addr}/health")).await.is_err());
-    let config = Config {
-        addr,
-        ..Config::development()
-    };
+    let config = Config { addr, ..Config::development() };
     assert!(Issuer::start(config).await.is_ok());
 }
 
 #[test]
 fn it_outlives_the_runtime_that_started_it() {
-    let run = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    };
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let issuer = Arc::new(run().block_on(issuer()));
     let shared = issuer.clone();
     let answered = thread::spawn(move || {

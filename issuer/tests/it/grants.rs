@@ -5,12 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{get, issuer, post_token, token_url, verifier::verify};
 
-pub(crate) const SIGN_IN: [(&str, &str); 4] = [
-    ("grant_type", "password"),
-    ("client_id", "crewup-cli"),
-    ("username", "host"),
-    ("password", "crewup"),
-];
+pub(crate) const SIGN_IN: [(&str, &str); 4] =
+    [("grant_type", "password"), ("client_id", "crewup-cli"), ("username", "host"), ("password", "crewup")];
 
 pub(crate) async fn claims(issuer: &Issuer, token: &Value) -> Value {
     let header = format!("Bearer {}", token.as_str().expect("a token"));
@@ -44,14 +40,7 @@ async fn password_gives_what_keycloak_gives() {
     }
     let iat = claims["iat"].as_i64().expect("a number");
     assert_eq!(claims["exp"], iat + 300);
-    for claim in [
-        "auth_time",
-        "jti",
-        "sid",
-        "allowed-origins",
-        "realm_access",
-        "resource_access",
-    ] {
+    for claim in ["auth_time", "jti", "sid", "allowed-origins", "realm_access", "resource_access"] {
         assert!(!claims[claim].is_null(), "{claim}");
     }
 }
@@ -66,11 +55,7 @@ async fn openid_adds_an_id_token_and_a_refresh_keeps_the_session() {
     let first = claims(&issuer, &body["access_token"]).await;
 
     let refresh = body["refresh_token"].as_str().expect("a token");
-    let fields = [
-        ("grant_type", "refresh_token"),
-        ("client_id", "crewup-cli"),
-        ("refresh_token", refresh),
-    ];
+    let fields = [("grant_type", "refresh_token"), ("client_id", "crewup-cli"), ("refresh_token", refresh)];
     let (status, body) = post_token(&issuer, &fields).await;
     assert_eq!(status, 200, "{body}");
     let second = claims(&issuer, &body["access_token"]).await;
@@ -88,11 +73,8 @@ async fn openid_adds_an_id_token_and_a_refresh_keeps_the_session() {
 #[tokio::test]
 async fn a_service_signs_in_as_itself() {
     let issuer = issuer().await;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", "crewup-event"),
-        ("client_secret", "crewup_dev_secret"),
-    ];
+    let form =
+        [("grant_type", "client_credentials"), ("client_id", "crewup-event"), ("client_secret", "crewup_dev_secret")];
     let (status, by_form) = post_token(&issuer, &form).await;
     assert_eq!(status, 200, "{by_form}");
     let by_header = reqwest::Client::new()
@@ -136,51 +118,19 @@ async fn refusals_are_keycloaks() {
         (vec![password, password], 400, "invalid_request"),
         (vec![("grant_type", "x")], 400, "unsupported_grant_type"),
         (vec![password, user[0], user[1]], 401, "invalid_client"),
-        (
-            vec![password, ("client_id", "x"), user[0]],
-            401,
-            "invalid_client",
-        ),
-        (
-            vec![password, ("client_id", "crewup-x"), secret],
-            401,
-            "invalid_client",
-        ),
+        (vec![password, ("client_id", "x"), user[0]], 401, "invalid_client"),
+        (vec![password, ("client_id", "crewup-x"), secret], 401, "invalid_client"),
         (vec![password, cli, user[0]], 401, "invalid_grant"),
         (vec![password, cli, user[1]], 401, "invalid_request"),
-        (
-            vec![password, cli, user[0], ("password", "x")],
-            401,
-            "invalid_grant",
-        ),
-        (
-            vec![password, cli, ("username", "A b"), user[1]],
-            401,
-            "invalid_grant",
-        ),
-        (
-            vec![password, cli, ("username", ""), user[1]],
-            401,
-            "invalid_grant",
-        ),
-        (
-            vec![password, event, secret, user[0], user[1]],
-            400,
-            "unauthorized_client",
-        ),
+        (vec![password, cli, user[0], ("password", "x")], 401, "invalid_grant"),
+        (vec![password, cli, ("username", "A b"), user[1]], 401, "invalid_grant"),
+        (vec![password, cli, ("username", ""), user[1]], 401, "invalid_grant"),
+        (vec![password, event, secret, user[0], user[1]], 400, "unauthorized_client"),
         (vec![service, event], 401, "unauthorized_client"),
-        (
-            vec![service, event, ("client_secret", "x")],
-            401,
-            "unauthorized_client",
-        ),
+        (vec![service, event, ("client_secret", "x")], 401, "unauthorized_client"),
         (vec![service, cli], 401, "unauthorized_client"),
         (vec![refresh, cli], 400, "invalid_request"),
-        (
-            vec![refresh, cli, ("refresh_token", "a.b.c")],
-            400,
-            "invalid_grant",
-        ),
+        (vec![refresh, cli, ("refresh_token", "a.b.c")], 400, "invalid_grant"),
     ] {
         let (got, body) = post_token(&issuer, &fields).await;
         assert_eq!((got, &body["error"]), (status, &json!(error)), "{fields:?}");
@@ -200,28 +150,19 @@ async fn refusals_are_keycloaks() {
         .send()
         .await
         .expect("an answer");
-    assert_eq!(
-        wrong.headers()["www-authenticate"],
-        "Basic realm=\"crewup\""
-    );
+    assert_eq!(wrong.headers()["www-authenticate"], "Basic realm=\"crewup\"");
 }
 
 #[tokio::test]
 async fn pages_on_loopback_may_ask_and_others_may_not() {
     let issuer = issuer().await;
     let client = reqwest::Client::new();
-    for (origin, welcome) in [
-        ("http://localhost:5173", true),
-        ("https://evil.example", false),
-    ] {
+    for (origin, welcome) in [("http://localhost:5173", true), ("https://evil.example", false)] {
         let preflight = client
             .request(reqwest::Method::OPTIONS, token_url(&issuer))
             .header("origin", origin)
             .header("access-control-request-method", "POST");
-        let request = client
-            .post(token_url(&issuer))
-            .header("origin", origin)
-            .form(&SIGN_IN);
+        let request = client.post(token_url(&issuer)).header("origin", origin).form(&SIGN_IN);
         for sent in [preflight, request] {
             let response = sent.send().await.expect("an answer");
             assert!(response.status().is_success());

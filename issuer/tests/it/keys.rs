@@ -8,12 +8,7 @@ use serde_json::Value;
 use crate::{get, issuer, verifier::verify};
 
 fn accepted(issuer: &Issuer, token: &str) -> bool {
-    verify(
-        Some(&format!("Bearer {token}")),
-        &issuer.jwks(),
-        issuer.url(),
-    )
-    .is_ok()
+    verify(Some(&format!("Bearer {token}")), &issuer.jwks(), issuer.url()).is_ok()
 }
 
 #[tokio::test]
@@ -84,17 +79,11 @@ async fn rotation_over_http_is_not_for_browsers() {
 #[tokio::test]
 async fn kept_keys_keep_tokens_valid() {
     let file = KeyFile::new("kept");
-    let config = Config {
-        key_file: Some(file.0.clone()),
-        ..Config::development()
-    };
+    let config = Config { key_file: Some(file.0.clone()), ..Config::development() };
     let first = Issuer::start(config.clone()).await.expect("starts");
     let mode = fs::metadata(&file.0).expect("written").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let config = Config {
-        addr: first.addr(),
-        ..config
-    };
+    let config = Config { addr: first.addr(), ..config };
     let old = first.token(&Person::named("host"));
     first.rotate().expect("a new key");
     let new = first.token(&Person::named("host"));
@@ -111,10 +100,7 @@ async fn kept_keys_keep_tokens_valid() {
 async fn a_file_of_something_else_is_left_alone() {
     let file = KeyFile::new("else");
     fs::write(&file.0, "my diary").expect("written");
-    let config = Config {
-        key_file: Some(file.0.clone()),
-        ..Config::development()
-    };
+    let config = Config { key_file: Some(file.0.clone()), ..Config::development() };
     let refused = Issuer::start(config).await;
     assert!(matches!(refused, Err(Error::KeyFile { .. })));
     assert_eq!(fs::read_to_string(&file.0).expect("there"), "my diary");

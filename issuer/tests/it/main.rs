@@ -1,8 +1,5 @@
 //! The issuer from outside: over HTTP, as a process, and against a verifier that shares no code with it.
-#![allow(
-    clippy::expect_used,
-    reason = "a test that cannot go on says why and ends"
-)]
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and ends")]
 
 mod defects;
 mod down;
@@ -18,9 +15,7 @@ use serde_json::Value;
 
 /// An issuer on a free port.
 async fn issuer() -> Issuer {
-    Issuer::start(Config::development())
-        .await
-        .expect("the issuer starts")
+    Issuer::start(Config::development()).await.expect("the issuer starts")
 }
 
 /// A GET that answers JSON.
@@ -32,12 +27,8 @@ async fn get(url: &str) -> Value {
 
 /// A request of the token endpoint: status and body.
 async fn post_token(issuer: &Issuer, fields: &[(&str, &str)]) -> (u16, Value) {
-    let response = reqwest::Client::new()
-        .post(token_url(issuer))
-        .form(fields)
-        .send()
-        .await
-        .expect("the issuer answers");
+    let response =
+        reqwest::Client::new().post(token_url(issuer)).form(fields).send().await.expect("the issuer answers");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let status = response.status().as_u16();
     (status, response.json().await.expect("JSON"))

@@ -25,19 +25,13 @@ async fn anybody_can_sign_in_and_is_always_the_same() {
         assert!(!roles.contains("\"service\""));
     }
     // Computed by another implementation: uuid.uuid5(uuid.NAMESPACE_URL, ..) of Python.
-    assert_eq!(
-        subject("host").to_string(),
-        "1376ee7f-7182-583d-a986-eed3cf416865"
-    );
+    assert_eq!(subject("host").to_string(), "1376ee7f-7182-583d-a986-eed3cf416865");
 }
 
 #[tokio::test]
 async fn a_person_can_be_anything() {
     let people = vec![Person::named("guest").with_roles(["moderator"])];
-    let config = Config {
-        people,
-        ..Config::development()
-    };
+    let config = Config { people, ..Config::development() };
     let issuer = Issuer::start(config).await.expect("starts");
     let mut fields = SIGN_IN;
     fields[2].1 = "guest";
@@ -47,18 +41,11 @@ async fn a_person_can_be_anything() {
     assert!(roles.contains("\"moderator\""), "{roles}");
 
     let now = guest["iat"].as_i64().expect("a number");
-    let odd = Person::named("odd")
-        .with_sub("another")
-        .without_email()
-        .without_name()
-        .with_issued_at(now - 100);
+    let odd = Person::named("odd").with_sub("another").without_email().without_name().with_issued_at(now - 100);
     let claims = issuer.claims(&odd);
     assert_eq!(claims["sub"], "another");
     assert_eq!(claims["email_verified"], false);
-    assert_eq!(
-        (&claims["iat"], &claims["exp"]),
-        (&json!(now - 100), &json!(now + 200))
-    );
+    assert_eq!((&claims["iat"], &claims["exp"]), (&json!(now - 100), &json!(now + 200)));
     for claim in ["email", "name", "given_name", "family_name"] {
         assert!(claims.get(claim).is_none(), "{claim}");
     }

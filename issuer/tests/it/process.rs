@@ -32,16 +32,10 @@ fn without_development_mode_it_refuses() {
 
 #[test]
 fn a_bad_value_is_named() {
-    for (variable, value) in [
-        ("CREWUP_ISSUER_PORT", "http"),
-        ("CREWUP_ISSUER_PORT", "65536"),
-        ("CREWUP_TOKEN_LIFETIME", "0"),
-    ] {
-        let line = refused(
-            64,
-            &[("CREWUP_MODE", "development"), (variable, value)],
-            &[],
-        );
+    for (variable, value) in
+        [("CREWUP_ISSUER_PORT", "http"), ("CREWUP_ISSUER_PORT", "65536"), ("CREWUP_TOKEN_LIFETIME", "0")]
+    {
+        let line = refused(64, &[("CREWUP_MODE", "development"), (variable, value)], &[]);
         assert!(line.contains(variable), "{line}");
         assert!(line.contains(value), "{line}");
     }
@@ -52,14 +46,7 @@ fn a_bad_value_is_named() {
 fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let line = refused(
-        69,
-        &[
-            ("CREWUP_MODE", "development"),
-            ("CREWUP_ISSUER_PORT", &port),
-        ],
-        &[],
-    );
+    let line = refused(69, &[("CREWUP_MODE", "development"), ("CREWUP_ISSUER_PORT", &port)], &[]);
     assert!(line.contains("CREWUP_ISSUER_PORT"), "{line}");
     assert!(line.contains(&port), "{line}");
 }

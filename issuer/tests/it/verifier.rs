@@ -42,9 +42,7 @@ fn verify_token(token: &str, keys: &Value, iss: &str) -> Result<Value, String> {
     validation.leeway = 30;
     validation.validate_nbf = true;
     let key = DecodingKey::from_jwk(key).map_err(said)?;
-    Ok(decode::<Value>(token, &key, &validation)
-        .map_err(said)?
-        .claims)
+    Ok(decode::<Value>(token, &key, &validation).map_err(said)?.claims)
 }
 
 fn signing_keys(keys: &Value) -> Value {

@@ -34,7 +34,10 @@ pub(crate) async fn set(cx: &mut WriteCx, req: &SetAttendanceRequest) -> Result<
     let caller = cx.caller.id;
     let promoted = apply(&mut cx.tx, &event, caller, &change).await?;
     if change.queue == Queue::Join && !promoted.contains(&caller) {
-        return Ok(held(event.my_status(), Some(event.waiting + 1 - i32::try_from(promoted.len()).unwrap_or_default())));
+        return Ok(held(
+            event.my_status(),
+            Some(event.waiting + 1 - i32::try_from(promoted.len()).unwrap_or_default()),
+        ));
     }
     let now_held = if promoted.contains(&caller) { Some(Status::Going) } else { change.status };
     Ok(held(now_held, None))

@@ -56,7 +56,11 @@ pub(crate) async fn list(cx: &mut ReadCx, req: &ListEventsRequest) -> Result<Lis
         false => None,
     };
     let total_size = total_size.map(i32::try_from).transpose().map_err(Error::internal)?;
-    Ok(ListEventsResponse { events: rows.iter().map(|event| event.to_wire(caller)).collect(), next_page_token, total_size })
+    Ok(ListEventsResponse {
+        events: rows.iter().map(|event| event.to_wire(caller)).collect(),
+        next_page_token,
+        total_size,
+    })
 }
 
 fn filter(fields: &mut Fields, filter: Option<&EventFilter>) -> Filter {

@@ -1,13 +1,7 @@
 //! SearchEvents (E22, E23).
 
 use crewup_proto::event::{search_events_request::Order, *};
-use crewup_shared::{
-    app::ReadCx,
-    convert::Place,
-    error::Result,
-    fields::Fields,
-    page::Page,
-};
+use crewup_shared::{app::ReadCx, convert::Place, error::Result, fields::Fields, page::Page};
 use rust_decimal::prelude::ToPrimitive as _;
 
 use crate::{

@@ -50,11 +50,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             // One line that says what is wrong; the rest of clap's answer is usage.
             let text = error.to_string();
-            let _ = writeln!(
-                std::io::stderr(),
-                "{}",
-                text.lines().next().unwrap_or_default()
-            );
+            let _ = writeln!(std::io::stderr(), "{}", text.lines().next().unwrap_or_default());
             return ExitCode::from(64);
         }
     };
@@ -84,21 +80,14 @@ async fn run(args: Args) -> Result<(), Failure> {
         }
         Command::Wait { timeout } => {
             migrate::wait(&args.database_url, Duration::from_secs(timeout)).await?;
-            say(&format!(
-                "the schema is at migration {} or later",
-                migrate::latest()
-            ));
+            say(&format!("the schema is at migration {} or later", migrate::latest()));
         }
         Command::Roles => {
             let logins = logins(|name| std::env::var(name).ok())?;
             let mut conn = migrate::connect(&args.database_url).await?;
             migrate::create_logins(&mut conn, &logins).await?;
             for login in &logins {
-                say(&format!(
-                    "{} logs in as a member of crewup_{}",
-                    login.role(),
-                    login.service
-                ));
+                say(&format!("{} logs in as a member of crewup_{}", login.role(), login.service));
             }
         }
     }

@@ -25,9 +25,7 @@ pub enum Failure {
     #[error("{0}")]
     Config(String),
     /// The tables are there, but nothing says which migrations made them.
-    #[error(
-        "the database has CrewUp's tables but no migration table: adopting it is a command of its own"
-    )]
+    #[error("the database has CrewUp's tables but no migration table: adopting it is a command of its own")]
     Unadopted,
     /// A later release has migrated this database; migrating is forward only.
     #[error("the database is at migration {database}, ahead of this binary, which knows {own}")]
@@ -76,10 +74,7 @@ impl Failure {
 impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         match error {
-            MigrateError::VersionMissing(database) if database > latest() => Self::Ahead {
-                database,
-                own: latest(),
-            },
+            MigrateError::VersionMissing(database) if database > latest() => Self::Ahead { database, own: latest() },
             MigrateError::VersionMismatch(version) => Self::Changed(version),
             MigrateError::Execute(error) => Self::Database(error),
             other => Self::Migration(other),
@@ -110,13 +105,9 @@ pub fn latest() -> i64 {
 /// # Errors
 /// If the address is malformed (`Config`) or the database cannot be reached.
 pub async fn connect(url: &str) -> Result<PgConnection, Failure> {
-    let options: PgConnectOptions = url
-        .parse()
-        .map_err(|_| Failure::Config("DATABASE_URL is not a PostgreSQL address".into()))?;
-    Ok(options
-        .options([("search_path", "public")])
-        .connect()
-        .await?)
+    let options: PgConnectOptions =
+        url.parse().map_err(|_| Failure::Config("DATABASE_URL is not a PostgreSQL address".into()))?;
+    Ok(options.options([("search_path", "public")]).connect().await?)
 }
 
 /// Applies what is missing, under sqlx's lock, so that two at once do it once. Creates the services' roles first,
@@ -135,12 +126,7 @@ pub async fn up(conn: &mut PgConnection) -> Result<(), Failure> {
 pub async fn up_with(migrator: &Migrator, conn: &mut PgConnection) -> Result<(), Failure> {
     refuse_unadopted(conn).await?;
     let own = migrator.iter().map(|m| m.version).max().unwrap_or(0);
-    if let Some(database) = applied(conn)
-        .await?
-        .into_iter()
-        .max()
-        .filter(|version| *version > own)
-    {
+    if let Some(database) = applied(conn).await?.into_iter().max().filter(|version| *version > own) {
         return Err(Failure::Ahead { database, own });
     }
     create_roles(conn).await?;
@@ -185,11 +171,7 @@ pub async fn wait(url: &str, timeout: Duration) -> Result<(), Failure> {
     };
     match tokio::time::timeout(timeout, poll).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::Timeout {
-            own,
-            seconds: timeout.as_secs(),
-            seen,
-        }),
+        Err(_) => Err(Failure::Timeout { own, seconds: timeout.as_secs(), seen }),
     }
 }
 
@@ -210,12 +192,7 @@ async fn applied(conn: &mut PgConnection) -> Result<HashSet<i64>, Failure> {
     if !exists {
         return Ok(HashSet::new());
     }
-    Ok(conn
-        .list_applied_migrations(TABLE)
-        .await?
-        .into_iter()
-        .map(|m| m.version)
-        .collect())
+    Ok(conn.list_applied_migrations(TABLE).await?.into_iter().map(|m| m.version).collect())
 }
 
 /// One statement, one snapshot: another `up` that makes the migration table and then the others meanwhile is seen
@@ -233,9 +210,5 @@ async fn refuse_unadopted(conn: &mut PgConnection) -> Result<(), Failure> {
     .bind(TABLE)
     .fetch_one(conn)
     .await?;
-    if unadopted {
-        Err(Failure::Unadopted)
-    } else {
-        Ok(())
-    }
+    if unadopted { Err(Failure::Unadopted) } else { Ok(()) }
 }

@@ -8,11 +8,8 @@ pub const SERVICES: [&str; 5] = ["event", "group", "user", "safety", "moderation
 
 /// How long a service may take over a statement, sit in an open transaction, and wait for a lock: a stuck caller
 /// gives its locks back, and its peers fail quickly instead of queueing (X5).
-const LIMITS: [(&str, &str); 3] = [
-    ("statement_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "10s"),
-    ("lock_timeout", "5s"),
-];
+const LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "5s")];
 
 /// A service that logs in, and with what.
 #[derive(Clone)]
@@ -50,30 +47,21 @@ pub async fn create_roles(conn: &mut PgConnection) -> Result<(), Failure> {
 pub async fn create_logins(conn: &mut PgConnection, logins: &[Login]) -> Result<(), Failure> {
     let mut tx = conn.begin().await?;
     // Two that alter one role at once are an error in PostgreSQL ("tuple concurrently updated"): one after the other.
-    tx.execute("select pg_advisory_xact_lock(hashtextextended('crewup.roles', 0))")
-        .await?;
+    tx.execute("select pg_advisory_xact_lock(hashtextextended('crewup.roles', 0))").await?;
     create_roles(&mut tx).await?;
     for login in logins {
         let role = login.role();
         create(&mut tx, &role, "login").await?;
         // The server quotes: DDL takes no parameters.
-        let alter: String =
-            sqlx::query_scalar("select format('alter role %I login password %L', $1, $2)")
-                .bind(&role)
-                .bind(&login.password)
-                .fetch_one(&mut *tx)
-                .await?;
-        tx.execute(AssertSqlSafe(alter)).await?;
-        tx.execute(AssertSqlSafe(format!(
-            "grant crewup_{} to {role}",
-            login.service
-        )))
-        .await?;
-        for (setting, value) in LIMITS {
-            tx.execute(AssertSqlSafe(format!(
-                "alter role {role} set {setting} = '{value}'"
-            )))
+        let alter: String = sqlx::query_scalar("select format('alter role %I login password %L', $1, $2)")
+            .bind(&role)
+            .bind(&login.password)
+            .fetch_one(&mut *tx)
             .await?;
+        tx.execute(AssertSqlSafe(alter)).await?;
+        tx.execute(AssertSqlSafe(format!("grant crewup_{} to {role}", login.service))).await?;
+        for (setting, value) in LIMITS {
+            tx.execute(AssertSqlSafe(format!("alter role {role} set {setting} = '{value}'"))).await?;
         }
     }
     tx.commit().await?;

@@ -1,6 +1,10 @@
 use chrono::Duration;
 use crewup_proto::event::{AttendanceStatus, Event, ListAttendeesRequest, RemoveAttendeeRequest};
-use crewup_tests::{Mesh, persona::party, refusal::{reason, refused}};
+use crewup_tests::{
+    Mesh,
+    persona::party,
+    refusal::{reason, refused},
+};
 
 use super::{Count, counted, told};
 
@@ -63,11 +67,7 @@ async fn u5_a_list_of_attendees_hides_blocked_people_in_both_directions_and_coun
     for person in &people[1..] {
         person.go(&made.id).await.unwrap();
     }
-    people[1]
-        .users()
-        .block_user(crewup_proto::user::BlockUserRequest { user_id: people[2].id().await })
-        .await
-        .unwrap();
+    people[1].users().block_user(crewup_proto::user::BlockUserRequest { user_id: people[2].id().await }).await.unwrap();
     for (viewer, hidden) in [(1, 2), (2, 1)] {
         let request = ListAttendeesRequest { event_id: made.id.clone(), ..Default::default() };
         let seen = people[viewer].events().list_attendees(request).await.unwrap().into_inner().attendees;

@@ -1,5 +1,9 @@
 use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, EventState};
-use crewup_tests::{Mesh, Persona, persona::{party, private_party}, refusal::reason};
+use crewup_tests::{
+    Mesh, Persona,
+    persona::{party, private_party},
+    refusal::reason,
+};
 
 use super::{counted, told};
 

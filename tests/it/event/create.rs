@@ -2,7 +2,11 @@ use crewup_proto::{
     event::{AttendanceStatus, CreateEventRequest, Event, EventAction, EventType},
     google::r#type::LatLng,
 };
-use crewup_tests::{Mesh, persona::{in_hours, party, request_id}, refusal::{reason, refused}};
+use crewup_tests::{
+    Mesh,
+    persona::{in_hours, party, request_id},
+    refusal::{reason, refused},
+};
 use prost_types::Timestamp;
 
 #[tokio::test]

@@ -79,11 +79,13 @@ async fn e21_a_filter_narrows_before_the_limit_and_the_total_counts_all_pages() 
     guest.go(&made[1].id).await.unwrap();
     host.cancel(&made[2].id).await.unwrap();
     let counted = |person: &Persona, filter: EventFilter| {
-        let request = ListEventsRequest { filter: Some(filter), page_size: 1, include_total: true, ..Default::default() };
+        let request =
+            ListEventsRequest { filter: Some(filter), page_size: 1, include_total: true, ..Default::default() };
         let mut events = person.events();
         async move { events.list_events(request).await.unwrap().into_inner().total_size.unwrap() }
     };
-    let window = |start: i64, end: i64| Some(TimeWindow { start_time: Some(in_hours(start)), end_time: Some(in_hours(end)) });
+    let window =
+        |start: i64, end: i64| Some(TimeWindow { start_time: Some(in_hours(start)), end_time: Some(in_hours(end)) });
     assert_eq!(counted(&guest, EventFilter::default()).await, 6);
     assert_eq!(counted(&guest, EventFilter { include_cancelled: true, ..Default::default() }).await, 7);
     let bars = EventFilter { types: vec![EventType::Bar.into()], ..Default::default() };
@@ -107,7 +109,8 @@ async fn e2_an_event_without_an_end_is_in_the_list_while_it_runs() {
     let made = host.create(Event { start_time: Some(in_hours(1)), end_time: None, ..party(None) }).await.unwrap();
     mesh.db.advance(Duration::hours(20)).await;
     let window = Some(TimeWindow { start_time: Some(in_hours(20)), end_time: None });
-    let running = ListEventsRequest { filter: Some(EventFilter { window, ..Default::default() }), ..Default::default() };
+    let running =
+        ListEventsRequest { filter: Some(EventFilter { window, ..Default::default() }), ..Default::default() };
     assert_eq!(list(&host, running).await.unwrap().events[0].id, made.id);
 }
 

@@ -65,7 +65,8 @@ async fn e20_a_bad_link_of_any_kind_is_the_same_answer() {
     let mesh = Mesh::start().await;
     let (host, guest) = (mesh.person("host"), mesh.person("guest"));
     let made = host.create(private_party(None)).await.unwrap();
-    let short = CreateInvitationRequest { event_id: made.id.clone(), expire_time: Some(in_hours(1)), ..Default::default() };
+    let short =
+        CreateInvitationRequest { event_id: made.id.clone(), expire_time: Some(in_hours(1)), ..Default::default() };
     let short = invite(&host, short).await.unwrap().token;
     let ended = CreateInvitationRequest { event_id: made.id.clone(), ..Default::default() };
     let ended = invite(&host, ended).await.unwrap();
@@ -87,7 +88,8 @@ async fn e20_a_named_invitation_is_for_one_person_and_a_removed_one_loses_access
     let mesh = Mesh::start().await;
     let (host, guest, friend) = (mesh.person("host"), mesh.person("guest"), mesh.person("friend"));
     let made = host.create(private_party(None)).await.unwrap();
-    let named = CreateInvitationRequest { event_id: made.id.clone(), invitee_id: guest.id().await, ..Default::default() };
+    let named =
+        CreateInvitationRequest { event_id: made.id.clone(), invitee_id: guest.id().await, ..Default::default() };
     let named = invite(&host, named).await.unwrap();
     assert_eq!(named.token, "", "a name needs no secret");
     let accept = |person: &Persona| {

@@ -182,7 +182,8 @@ async fn x1_32_twins_of_a_create_make_one_event() {
         made.dedup();
         assert_eq!(made.len(), 1);
     }
-    let events: i64 = sqlx::query_scalar("select count(*) from events").fetch_one(&mut mesh.db.connect().await).await.unwrap();
+    let events: i64 =
+        sqlx::query_scalar("select count(*) from events").fetch_one(&mut mesh.db.connect().await).await.unwrap();
     assert_eq!(events, 3);
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use crewup_proto::event::Event;
 use crewup_proto::event::EventState;
 use crewup_proto::user::{DeactivateMeRequest, ReactivateMeRequest};
-use crewup_tests::{Mesh, persona::{in_hours, party}, refusal::reason};
-use crewup_proto::event::Event;
+use crewup_tests::{
+    Mesh,
+    persona::{in_hours, party},
+    refusal::reason,
+};
 
 use super::{counted, waitlist::ban};
 

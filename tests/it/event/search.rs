@@ -87,7 +87,12 @@ async fn e22_the_nearest_come_first_and_events_without_a_place_are_left_out() {
 async fn e22_places_across_the_antimeridian_and_at_the_poles_are_found() {
     let mesh = Mesh::start().await;
     let host = mesh.person("host");
-    for event in [at("East of it", -17.0, -179.95), at("West of it", -17.0, 179.95), at("Pole", 90.0, 0.0), at("Near the pole", 89.9, 120.0)] {
+    for event in [
+        at("East of it", -17.0, -179.95),
+        at("West of it", -17.0, 179.95),
+        at("Pole", 90.0, 0.0),
+        at("Near the pole", 89.9, 120.0),
+    ] {
         host.create(event).await.unwrap();
     }
     assert_eq!(find(&host, around(-17.0, 179.99, 20_000)).await.len(), 2);
@@ -101,11 +106,17 @@ async fn e21_a_search_pages_by_every_order_without_gap_or_double() {
     let host = mesh.person("host");
     for number in 0..5_i32 {
         let start_time = Some(in_hours(48 + i64::from(number % 2)));
-        let event = Event { start_time, ..at(&format!("Rooftop {number}"), 47.37, 8.54 + f64::from(number % 3) / 1000.0) };
+        let event =
+            Event { start_time, ..at(&format!("Rooftop {number}"), 47.37, 8.54 + f64::from(number % 3) / 1000.0) };
         host.create(Event { end_time: None, ..event }).await.unwrap();
     }
     for order in [Order::Relevance, Order::Distance, Order::Start] {
-        let mut request = SearchEventsRequest { query: "rooftop".into(), order: order.into(), page_size: 2, ..around(47.37, 8.54, 9_000) };
+        let mut request = SearchEventsRequest {
+            query: "rooftop".into(),
+            order: order.into(),
+            page_size: 2,
+            ..around(47.37, 8.54, 9_000)
+        };
         let mut seen = Vec::new();
         loop {
             let page = host.events().search_events(request.clone()).await.unwrap().into_inner();
@@ -124,7 +135,10 @@ async fn e21_a_search_pages_by_every_order_without_gap_or_double() {
 async fn a_search_leaves_out_what_is_over_cancelled_or_full_as_asked() {
     let mesh = Mesh::start().await;
     let (host, guest) = (mesh.person("host"), mesh.person("guest"));
-    let soon = host.create(Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(2)), ..named("Sunset one") }).await.unwrap();
+    let soon = host
+        .create(Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(2)), ..named("Sunset one") })
+        .await
+        .unwrap();
     let full = host.create(Event { max_attendees: Some(2), ..named("Sunset two") }).await.unwrap();
     let gone = host.create(named("Sunset three")).await.unwrap();
     guest.go(&full.id).await.unwrap();

@@ -81,13 +81,18 @@ async fn e5_after_the_end_nothing_changes() {
 async fn e6_the_start_rule_applies_only_if_the_start_is_in_the_mask() {
     let mesh = Mesh::start().await;
     let host = mesh.person("host");
-    let made = host.create(Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(3)), ..party(None) }).await.unwrap();
+    let made =
+        host.create(Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(3)), ..party(None) }).await.unwrap();
     mesh.db.advance(Duration::minutes(45)).await;
     host.update(Event { name: "Soon".into(), etag: String::new(), ..made.clone() }, &["name"]).await.unwrap();
     let refusal = refused(host.update(Event { etag: String::new(), ..made.clone() }, &["start_time"]).await);
     assert_eq!(refusal.fields, ["event.start_time"]);
     let merged = Event { etag: String::new(), end_time: Some(in_hours(0)), ..made };
-    assert_eq!(refused(host.update(merged, &["end_time"]).await).fields, ["event.end_time"], "against the start it has");
+    assert_eq!(
+        refused(host.update(merged, &["end_time"]).await).fields,
+        ["event.end_time"],
+        "against the start it has"
+    );
 }
 
 #[tokio::test]

@@ -73,30 +73,17 @@ impl Server {
             .spawn(move || {
                 let (drops, dropped) = channel();
                 let (_child, port) = launch();
-                let server = Server {
-                    port,
-                    drops: Mutex::new(drops.clone()),
-                };
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime");
+                let server = Server { port, drops: Mutex::new(drops.clone()) };
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(prepare(&server));
-                let handle = Server {
-                    port,
-                    drops: Mutex::new(drops),
-                };
-                ready
-                    .send(handle)
-                    .expect("the test that asked for the cluster waits for it");
+                let handle = Server { port, drops: Mutex::new(drops) };
+                ready.send(handle).expect("the test that asked for the cluster waits for it");
                 for name in dropped {
                     runtime.block_on(super::drop_database(&server, &name));
                 }
             })
             .expect("a thread");
-        started
-            .recv()
-            .expect("the private cluster starts; what went wrong is above")
+        started.recv().expect("the private cluster starts; what went wrong is above")
     }
 
     /// The address of a database for a role. The cluster trusts everyone on this host.
@@ -118,8 +105,7 @@ fn launch() -> (Child, u16) {
     let bin = find_binaries();
     let user = server_user();
     for _ in 0..5 {
-        let home =
-            std::env::temp_dir().join(format!("crewup-pg-{}-{}", std::process::id(), free_port()));
+        let home = std::env::temp_dir().join(format!("crewup-pg-{}-{}", std::process::id(), free_port()));
         fs::create_dir(&home).expect("a fresh directory");
         if let Some(User { uid, gid }) = user {
             chown(&home, Some(uid), Some(gid)).expect("a directory of the server's user");
@@ -135,19 +121,14 @@ fn launch() -> (Child, u16) {
 
 fn spawn(bin: &Path, home: &Path, user: Option<User>, port: u16) -> Child {
     let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "TERM", "sh", "-c", KEEPER, "sh"])
-        .arg(bin);
+    command.args(["--pdeathsig", "TERM", "sh", "-c", KEEPER, "sh"]).arg(bin);
     command.arg("-p").arg(port.to_string());
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
     command.env("HOME", home).current_dir(home);
     // A group of its own: Ctrl-C in the terminal is for the tests, whose end is what the keeper waits for.
-    command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
     if let Some(User { uid, gid }) = user {
         command.uid(uid).gid(gid);
     }
@@ -172,72 +153,41 @@ fn wait_ready(child: &mut Child, home: &Path, port: u16) -> bool {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port()
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// `initdb` on the PATH if it is new enough, else the newest of Debian's.
 fn find_binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).filter(|dir| dir.join("initdb").is_file());
-    let debian = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let debian = debian
-        .map(|entry| entry.path().join("bin"))
-        .filter(|dir| dir.join("initdb").is_file());
-    let mut found: Vec<(u32, PathBuf)> = debian
-        .filter_map(|dir| Some((version(&dir)?, dir)))
-        .collect();
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let debian = debian.map(|entry| entry.path().join("bin")).filter(|dir| dir.join("initdb").is_file());
+    let mut found: Vec<(u32, PathBuf)> = debian.filter_map(|dir| Some((version(&dir)?, dir))).collect();
     found.sort();
     on_path
         .filter_map(|dir| Some((version(&dir)?, dir)))
         .chain(found.into_iter().rev())
         .find(|(version, _)| *version >= OLDEST)
         .map(|(_, dir)| dir)
-        .unwrap_or_else(|| {
-            panic!("no PostgreSQL {OLDEST} or later on the PATH or in /usr/lib/postgresql")
-        })
+        .unwrap_or_else(|| panic!("no PostgreSQL {OLDEST} or later on the PATH or in /usr/lib/postgresql"))
 }
 
 /// The major version: `initdb (PostgreSQL) 15.18 (Debian ...)`.
 fn version(bin: &Path) -> Option<u32> {
-    let output = Command::new(bin.join("initdb"))
-        .arg("--version")
-        .output()
-        .ok()?;
+    let output = Command::new(bin.join("initdb")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    text.split_whitespace()
-        .nth(2)?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    text.split_whitespace().nth(2)?.split('.').next()?.parse().ok()
 }
 
 /// The user `postgres` if we are root, else ourselves.
 fn server_user() -> Option<User> {
-    let root = fs::metadata("/proc/self")
-        .map(|meta| std::os::unix::fs::MetadataExt::uid(&meta))
-        .ok()
-        == Some(0);
+    let root = fs::metadata("/proc/self").map(|meta| std::os::unix::fs::MetadataExt::uid(&meta)).ok() == Some(0);
     if !root {
         return None;
     }
     let passwd = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
-    let fields = passwd
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>());
-    let postgres = fields
-        .into_iter()
-        .find(|fields| fields.first() == Some(&"postgres"));
-    let postgres =
-        postgres.expect("PostgreSQL refuses root, and there is no user `postgres` to run it as");
-    Some(User {
-        uid: postgres[2].parse().expect("a uid"),
-        gid: postgres[3].parse().expect("a gid"),
-    })
+    let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let postgres = fields.into_iter().find(|fields| fields.first() == Some(&"postgres"));
+    let postgres = postgres.expect("PostgreSQL refuses root, and there is no user `postgres` to run it as");
+    Some(User { uid: postgres[2].parse().expect("a uid"), gid: postgres[3].parse().expect("a gid") })
 }

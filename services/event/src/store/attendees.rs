@@ -79,7 +79,11 @@ pub(crate) async fn end_access(db: &mut PgConnection, event: EventId, user: User
 
 /// The events, not over and not cancelled, in which a person has a seat or waits for one, in id order (X6).
 #[tracing::instrument(skip_all)]
-pub(crate) async fn held_by(db: &mut PgConnection, user: UserId, starting_before: Option<DateTime<Utc>>) -> Result<Vec<EventId>> {
+pub(crate) async fn held_by(
+    db: &mut PgConnection,
+    user: UserId,
+    starting_before: Option<DateTime<Utc>>,
+) -> Result<Vec<EventId>> {
     let events = sqlx::query_scalar!(
         r#"select e.id as "id: EventId"
            from events e
@@ -101,7 +105,11 @@ pub(crate) async fn held_by(db: &mut PgConnection, user: UserId, starting_before
 
 /// A person's own events that have not started and take place, in id order.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn hosted_by(db: &mut PgConnection, user: UserId, starting_before: Option<DateTime<Utc>>) -> Result<Vec<EventId>> {
+pub(crate) async fn hosted_by(
+    db: &mut PgConnection,
+    user: UserId,
+    starting_before: Option<DateTime<Utc>>,
+) -> Result<Vec<EventId>> {
     let events = sqlx::query_scalar!(
         r#"select e.id as "id: EventId"
            from events e
@@ -120,6 +128,7 @@ pub(crate) async fn hosted_by(db: &mut PgConnection, user: UserId, starting_befo
 /// Until when a person is banned: outer None: not at all; inner None: without an end.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn banned_until(db: &mut PgConnection, user: UserId) -> Result<Option<Option<DateTime<Utc>>>> {
-    let ban = sqlx::query_scalar!("select expires_at from api_bans where user_id = $1", user.0).fetch_optional(db).await?;
+    let ban =
+        sqlx::query_scalar!("select expires_at from api_bans where user_id = $1", user.0).fetch_optional(db).await?;
     Ok(ban)
 }

@@ -27,7 +27,12 @@ pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) InvitationId);
 
 /// Makes one: a link where there is a hash, else for the invitee.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn insert(db: &mut PgConnection, new: &Invitation, creator: UserId, hash: Option<&[u8]>) -> Result<()> {
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    new: &Invitation,
+    creator: UserId,
+    hash: Option<&[u8]>,
+) -> Result<()> {
     sqlx::query!(
         "insert into event_invitations (id, event_id, created_by, token_hash, invitee_id, max_uses, expires_at, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -105,7 +110,11 @@ pub(crate) async fn by_token(db: &mut PgConnection, hash: &[u8]) -> Result<Optio
 
 /// The event of an invitation by name that was not revoked and has not expired.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn by_name(db: &mut PgConnection, id: InvitationId, invitee: UserId) -> Result<Option<(InvitationId, EventId)>> {
+pub(crate) async fn by_name(
+    db: &mut PgConnection,
+    id: InvitationId,
+    invitee: UserId,
+) -> Result<Option<(InvitationId, EventId)>> {
     let row = sqlx::query!(
         r#"select id as "id: InvitationId", event_id as "event_id: EventId" from event_invitations
            where id = $1 and invitee_id = $2 and revoked_at is null and (expires_at is null or expires_at > crewup.now())"#,

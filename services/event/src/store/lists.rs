@@ -118,7 +118,8 @@ async fn list_of_person(
     page: &Page<Key>,
 ) -> Result<Vec<Event>> {
     // Ascending is descending by the negative distance from a fixed instant.
-    let (by_creation, ascending) = (order == Order::CreateDescending, matches!(order, Order::Unspecified | Order::StartAscending));
+    let (by_creation, ascending) =
+        (order == Order::CreateDescending, matches!(order, Order::Unspecified | Order::StartAscending));
     let after = page.after.as_ref();
     let rows = seen!(
         viewer,

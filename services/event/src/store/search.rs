@@ -91,7 +91,12 @@ impl Circle {
 
 /// One page, and one row more.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn find(db: &mut PgConnection, viewer: UserId, search: &Search, page: &Page<Key>) -> Result<Vec<Found>> {
+pub(crate) async fn find(
+    db: &mut PgConnection,
+    viewer: UserId,
+    search: &Search,
+    page: &Page<Key>,
+) -> Result<Vec<Found>> {
     match (&search.query, &search.area) {
         (Some(query), area) => by_text(db, viewer, query, area.as_ref(), search, page).await,
         (None, Some(area)) => by_place(db, viewer, area, search, page).await,
@@ -154,7 +159,13 @@ async fn by_text(
 }
 
 /// Led by the index of places: what is in the box, then what is in the circle (E22).
-async fn by_place(db: &mut PgConnection, viewer: UserId, area: &Circle, search: &Search, page: &Page<Key>) -> Result<Vec<Found>> {
+async fn by_place(
+    db: &mut PgConnection,
+    viewer: UserId,
+    area: &Circle,
+    search: &Search,
+    page: &Page<Key>,
+) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Found,
