@@ -1,1 +1,2 @@
+//! The demo city.
 fn main() {}

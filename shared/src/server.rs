@@ -43,6 +43,9 @@ const FAILED: u8 = 70;
 const READINESS: Duration = Duration::from_secs(1);
 const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
+/// How a service that keeps profiles itself finds them.
+pub type MakeAccounts = fn(&Db) -> Arc<dyn Accounts>;
+
 /// What makes a service that service.
 pub struct Service {
     /// As in `crewup-<name>` and the database role `crewup_<name>`.
@@ -56,7 +59,7 @@ pub struct Service {
     /// Its gRPC services.
     pub routes: fn(&App) -> Routes,
     /// How identities become profiles here. None: by asking the user service.
-    pub accounts: Option<fn(&Db) -> Arc<dyn Accounts>>,
+    pub accounts: Option<MakeAccounts>,
     /// What it does when it is told of something.
     pub react: Option<React>,
 }

@@ -1,4 +1,5 @@
 //! The issuer from outside: over HTTP, as a process, and against a verifier that shares no code with it.
+#![allow(clippy::disallowed_methods)] // a test has clocks and threads of its own
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and ends")]
 
 mod defects;

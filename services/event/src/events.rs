@@ -20,7 +20,8 @@ use crate::{
 pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result<CreateEventResponse> {
     let mut fields = Fields::new();
     let request_id = fields.id("request_id", &req.request_id);
-    let draft = Draft::parse(&mut fields, model::required(req.event.as_ref())?, cx.now());
+    let event = model::required(&mut fields, req.event.as_ref());
+    let draft = Draft::parse(&mut fields, &event, cx.now());
     fields.done()?;
 
     let (caller, now) = (cx.caller.id, cx.now());
@@ -36,8 +37,8 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result
 /// UpdateEvent (E5-E7, E14).
 pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateEventRequest) -> Result<UpdateEventResponse> {
     let mut fields = Fields::new();
-    let id = fields.id("event.id", &model::required(req.event.as_ref())?.id);
     let edit = Edit::parse(&mut fields, req);
+    let id = fields.id("event.id", edit.event_id());
     fields.done()?;
 
     let (caller, now) = (cx.caller.id, cx.now());

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use crewup_proto::event::{self as wire, EventType};
 use crewup_shared::{
     convert::Place,
-    error::{Error, ErrorReason, Result},
+    error::{ErrorReason, Result},
     fields::Fields,
     mask::Mask,
 };
@@ -86,7 +86,12 @@ impl Edit {
     /// Reads mask and values; what depends on the event's present state waits for [`Edit::apply`].
     pub(crate) fn parse(fields: &mut Fields, req: &wire::UpdateEventRequest) -> Self {
         let mask = Mask::parse(fields, req.update_mask.as_ref(), &Self::KNOWN);
-        Self { mask, event: req.event.clone().unwrap_or_default() }
+        Self { mask, event: required(fields, req.event.as_ref()) }
+    }
+
+    /// Which event, as it came.
+    pub(crate) fn event_id(&self) -> &str {
+        &self.event.id
     }
 
     /// The event after the edit, or why it may not be (E5, E6, E14).
@@ -218,7 +223,9 @@ fn max_attendees(fields: &mut Fields, most: Option<i32>) -> Option<i32> {
     most
 }
 
-/// A request without an event.
-pub(crate) fn required<'a>(event: Option<&'a wire::Event>) -> Result<&'a wire::Event> {
-    event.ok_or_else(|| Error::field(ErrorReason::InvalidFields, "event", "is required"))
+/// The event of a request; a request without one is refused, and read on as an empty one, so that every other violation
+/// is named too.
+pub(crate) fn required(fields: &mut Fields, event: Option<&wire::Event>) -> wire::Event {
+    fields.check("event", event.is_some(), "is required");
+    event.cloned().unwrap_or_default()
 }
