@@ -3,6 +3,7 @@
 
 mod enter;
 mod event;
+mod generated;
 mod harness;
 mod identity;
 mod invariants;

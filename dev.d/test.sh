@@ -1,0 +1,133 @@
+# Everything that proves that CrewUp is right. Each step prints what it saw; the last line is the sum.
+
+PASSED=0
+FAILED=0
+FAILURES=()
+
+# step NAME COMMAND..: one check; its output is shown only if it fails.
+step() {
+    local name=$1 log
+    shift
+    log=$(mktemp)
+    if ( set -e; "$@" ) >"$log" 2>&1; then
+        PASSED=$((PASSED + 1))
+        say "ok    $name"
+    else
+        FAILED=$((FAILED + 1))
+        FAILURES+=("$name")
+        cat "$log" >&2
+        say "FAIL  $name"
+    fi
+    rm -f "$log"
+}
+
+# suite NAME COMMAND..: a suite of its own, whose lines `N passed, N failed` (or cargo's) are summed. One that fails
+# without having counted a failure counts as one, and so does one that counted nothing.
+suite() {
+    local name=$1 log code=0 passed failed
+    shift
+    log=$(mktemp)
+    say "----  $name"
+    ( set -e; "$@" ) 2>&1 | tee "$log" >&2 || code=$?
+    passed=$(counted passed "$log")
+    failed=$(counted failed "$log")
+    if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
+    [ "$failed" = 0 ] || FAILURES+=("$name")
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    rm -f "$log"
+}
+
+# counted passed|failed LOG: the sum over the lines that count.
+counted() { grep -oE "(^|[;.] )[0-9]+ $1([;,]|$)|, [0-9]+ $1" "$2" | grep -oE '[0-9]+' | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+queries_are_fresh() {
+    local found
+    found=$(mktemp -d)
+    prepare "$found"
+    diff -r "$found" .sqlx >/dev/null || { echo ".sqlx is not what the queries are: run ./dev prepare"; diff -rq "$found" .sqlx; return 1; }
+}
+
+contracts_are_clean() {
+    .tools/py/bin/buf lint
+    .tools/py/bin/buf format --diff --exit-code proto
+}
+
+generated_is_fresh() { .tools/py/bin/python envoy/calls.py --check; }
+
+shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh; do bash -n "$file"; done; }
+
+check() {
+    need_rust
+    need_postgres
+    need_edge_tools
+    step "rustfmt" cargo fmt --all --check
+    step "the scripts parse" shell_is_sound
+    step "buf: lint and format" contracts_are_clean
+    step "what is generated from the contracts is fresh" generated_is_fresh
+    step "clippy without a warning, every query checked against the migrations, .sqlx fresh" queries_are_fresh
+}
+
+# The real thing: processes, Envoy, Chromium, on ports of their own and with a small city.
+through_the_edge() {
+    local state pid code=0
+    state=$(mktemp -d /tmp/crewup-test-XXXXXX)
+    chmod 755 "$state"
+    export CREWUP_STATE=$state CREWUP_DB_PORT=15432 CREWUP_ISSUER_PORT=18180 CREWUP_EVENT_PORT=15051 CREWUP_USER_PORT=15053 \
+        CREWUP_EVENT_PLAIN_PORT=19051 CREWUP_USER_PLAIN_PORT=19053 CREWUP_EDGE_PORT=18080 CREWUP_EDGE_TLS_PORT=18443 \
+        CREWUP_EDGE_OPS_PORT=19050 CREWUP_EDGE_ADMIN_PORT=19901 CREWUP_SEED_ARGS="--people 300 --events 600"
+    ./dev up >"$state/up.log" 2>&1 &
+    pid=$!
+    local until=$((SECONDS + 180))
+    until grep -q "CrewUp is up" "$state/up.log"; do
+        kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }
+        sleep 0.2
+    done
+    ( cd web/client && CREWUP_TOKEN_HOST=$(cd "$ROOT" && ./dev token host) CREWUP_EDGE_URL=http://127.0.0.1:18080 \
+        CREWUP_EDGE_TLS_URL=https://127.0.0.1:18443 npm run --silent test:browser ) || code=$?
+    tests/up.sh || code=$?
+    kill -TERM "$pid"
+    wait "$pid" || true
+    rm -rf "$state" "/var/tmp/crewup-$(printf '%s' "$state" | cksum | cut -d' ' -f1)"
+    return "$code"
+}
+
+web_client() {
+    cd web/client
+    npm ci --silent --no-fund --no-audit
+    npm test --silent | sed -E 's/^# pass ([0-9]+)$/\1 passed/; s/^# fail ([0-9]+)$/\1 failed/; s/^ℹ pass ([0-9]+)$/\1 passed/; s/^ℹ fail ([0-9]+)$/\1 failed/'
+}
+
+run_tests() {
+    local began=$SECONDS
+    check
+    need_node
+    need_chromium
+    need_cargo_deny
+    step "licences, bans and sources of dependencies (the advisories need a network)" \
+        cargo deny --offline check licenses bans sources
+    suite "Rust" cargo test --workspace --no-fail-fast
+    suite "the TypeScript client" web_client
+    suite "the edge's configuration in Envoy" node envoy/test.mjs
+    cargo build -q -p crewup-shared -p crewup-event -p crewup-user -p crewup-issuer -p crewup-seed
+    suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
+    suite "the chart" helm/test.sh
+
+    local floor
+    floor=$(cat tests/floor)
+    if [ "$PASSED" -lt "$floor" ]; then
+        FAILED=$((FAILED + 1))
+        FAILURES+=("fewer than the $floor tests of tests/floor")
+    fi
+    say "took $((SECONDS - began)) s"
+    for name in "${FAILURES[@]}"; do say "failed: $name"; done
+    echo "$PASSED passed, $FAILED failed"
+    [ "$FAILED" = 0 ]
+}
+
+# What is generated and committed. (The TypeScript client is generated where it is built.)
+generate() {
+    need_edge_tools
+    .tools/py/bin/python envoy/calls.py
+    CREWUP_UPDATE=1 cargo test -q -p crewup-tests --test it generated
+}

@@ -1,0 +1,162 @@
+# Everything at once, as processes of their own, until Ctrl-C.
+
+declare -A CHILDREN=()
+
+# start NAME COMMAND..: a child with its own log.
+start() {
+    local name=$1
+    shift
+    "$@" >"$CREWUP_STATE/log/$name.log" 2>&1 &
+    CHILDREN[$name]=$!
+}
+
+stop_all() {
+    trap - EXIT INT TERM
+    local name
+    # The edge first, so that nobody is sent to a service that is gone.
+    for name in envoy "${SERVICES[@]}" issuer; do
+        local pid=${CHILDREN[$name]:-}
+        [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    done
+    pg_stop "$PG_HOME"
+    rm -f "$CREWUP_STATE/up.pid"
+}
+
+check_ports() {
+    local row
+    for row in "$CREWUP_DB_PORT:CREWUP_DB_PORT:PostgreSQL" "$CREWUP_ISSUER_PORT:CREWUP_ISSUER_PORT:the issuer" \
+        "$CREWUP_EVENT_PORT:CREWUP_EVENT_PORT:the event service" "$CREWUP_USER_PORT:CREWUP_USER_PORT:the user service" \
+        "$CREWUP_EVENT_PLAIN_PORT:CREWUP_EVENT_PLAIN_PORT:the event service's health" \
+        "$CREWUP_USER_PLAIN_PORT:CREWUP_USER_PLAIN_PORT:the user service's health" \
+        "$CREWUP_EDGE_PORT:CREWUP_EDGE_PORT:the edge" "$CREWUP_EDGE_TLS_PORT:CREWUP_EDGE_TLS_PORT:the edge's TLS" \
+        "$CREWUP_EDGE_OPS_PORT:CREWUP_EDGE_OPS_PORT:the edge's health" \
+        "$CREWUP_EDGE_ADMIN_PORT:CREWUP_EDGE_ADMIN_PORT:Envoy's own pages"; do
+        local port=${row%%:*} rest=${row#*:}
+        ! taken "$port" || die 69 "port $port (${rest#*:}) is taken: set ${rest%%:*} to a free one, such as ${rest%%:*}=$((port + 1000)) ./dev up"
+    done
+}
+
+# wait_for WHAT SECONDS URL: until the URL answers 200, or the child of that name ends.
+wait_for() {
+    local what=$1 until=$((SECONDS + $2)) url=$3
+    while ! curl -fsS -o /dev/null --max-time 2 "$url" 2>/dev/null; do
+        kill -0 "${CHILDREN[$what]}" 2>/dev/null || die 70 "$what ended: $(tail -n 1 "$CREWUP_STATE/log/$what.log")"
+        [ $SECONDS -lt $until ] || die 70 "$what is not ready after $2 s: see $CREWUP_STATE/log/$what.log"
+        sleep 0.1
+    done
+}
+
+build() {
+    say "building (a first build takes some minutes)"
+    # Cargo's own progress goes to the terminal.
+    cargo build -p crewup-shared -p crewup-event -p crewup-user -p crewup-issuer -p crewup-seed
+}
+
+start_services() {
+    local service peer=http://127.0.0.1:$CREWUP_USER_PORT
+    for service in "${SERVICES[@]}"; do
+        start "$service" env \
+            DATABASE_URL="postgres://crewup_${service}_login:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup" \
+            CREWUP_MODE=development CREWUP_REFLECTION=on CREWUP_ISSUER="$ISSUER" CREWUP_USER_URL="$peer" \
+            CREWUP_CLIENT_SECRET=crewup_dev_secret \
+            CREWUP_LISTEN="127.0.0.1:$(port_of "$service" PORT)" \
+            CREWUP_PLAIN_LISTEN="127.0.0.1:$(port_of "$service" PLAIN_PORT)" \
+            "target/debug/crewup-$service"
+    done
+}
+
+start_edge() {
+    local service
+    for service in "${SERVICES[@]}"; do
+        export "CREWUP_${service^^}_ADDR=127.0.0.1:$(port_of "$service" PORT)"
+    done
+    CREWUP_REFLECTION=on .tools/py/bin/python envoy/render.py --out "$CREWUP_STATE/envoy" >/dev/null
+    start envoy .tools/bin/envoy -c "$CREWUP_STATE/envoy/envoy.yaml" --log-level warning --base-id $((CREWUP_EDGE_PORT))
+}
+
+up() {
+    local fresh=
+    case "${1:-}" in
+        --fresh) fresh=1 ;;
+        "") ;;
+        *) die 64 "unknown: $1 (up knows --fresh)" ;;
+    esac
+    if [ -e "$CREWUP_STATE/up.pid" ] && kill -0 "$(cat "$CREWUP_STATE/up.pid")" 2>/dev/null; then
+        die 69 "CrewUp runs already (process $(cat "$CREWUP_STATE/up.pid")): ./dev down stops it"
+    fi
+    check_ports
+    need_rust
+    need_postgres
+    need_edge_tools
+    build
+    mkdir -p "$CREWUP_STATE/log" "$CREWUP_STATE/envoy"
+    PG_HOME=$(pg_home)
+    [ -z "$fresh" ] || rm -rf "$PG_HOME"
+    echo $$ >"$CREWUP_STATE/up.pid"
+    trap 'stop_all; exit 130' INT TERM
+    trap stop_all EXIT
+
+    pg_start "$PG_HOME" "$CREWUP_DB_PORT"
+    DATABASE_URL=$OWNER_URL target/debug/crewup-migrate up >"$CREWUP_STATE/log/migrate.log" 2>&1 \
+        || die 70 "the schema could not be migrated: $(tail -n 1 "$CREWUP_STATE/log/migrate.log"); ./dev up --fresh starts over"
+    local service
+    for service in event group user safety moderation; do
+        export "CREWUP_${service^^}_DB_PASSWORD=$DB_PASSWORD"
+    done
+    DATABASE_URL=$OWNER_URL target/debug/crewup-migrate roles >>"$CREWUP_STATE/log/migrate.log" 2>&1 \
+        || die 70 "the services' logins could not be made: $(tail -n 1 "$CREWUP_STATE/log/migrate.log")"
+    start issuer env CREWUP_MODE=development CREWUP_ISSUER_KEY_FILE="$CREWUP_STATE/issuer-key.json" \
+        target/debug/crewup-issuer
+    wait_for issuer 20 "http://127.0.0.1:$CREWUP_ISSUER_PORT/health"
+    start_services
+    start_edge
+    for service in "${SERVICES[@]}"; do
+        wait_for "$service" 30 "http://127.0.0.1:$(port_of "$service" PLAIN_PORT)/readyz"
+    done
+    wait_for envoy 20 "http://127.0.0.1:$CREWUP_EDGE_OPS_PORT/readyz"
+    # shellcheck disable=SC2086 # arguments, on purpose
+    DATABASE_URL=$OWNER_URL target/debug/crewup-seed --if-empty $CREWUP_SEED_ARGS >&2
+    table
+    # Until one of them ends, which none should.
+    wait -n -p ended "${CHILDREN[@]}" || true
+    local name
+    for name in "${!CHILDREN[@]}"; do
+        [ "${CHILDREN[$name]}" != "${ended:-}" ] || die 70 "$name ended: see $CREWUP_STATE/log/$name.log"
+    done
+}
+
+table() {
+    cat <<TEXT
+
+CrewUp is up; Ctrl-C stops it.
+
+  edge        http://127.0.0.1:$CREWUP_EDGE_PORT (gRPC, grpc-web)   https://127.0.0.1:$CREWUP_EDGE_TLS_PORT (self-signed)
+  event       127.0.0.1:$CREWUP_EVENT_PORT   health and metrics http://127.0.0.1:$CREWUP_EVENT_PLAIN_PORT/metrics
+  user        127.0.0.1:$CREWUP_USER_PORT   health and metrics http://127.0.0.1:$CREWUP_USER_PLAIN_PORT/metrics
+  issuer      $ISSUER
+  PostgreSQL  127.0.0.1:$CREWUP_DB_PORT   database and user crewup   ./dev psql
+  logs        ${CREWUP_STATE#"$ROOT"/}/log
+
+  who can sign in: host, guest, friend, stranger, mod (moderator), admin - or any name; ./dev token host
+
+  ./dev grpcurl -d '{"query": "jazz"}' 127.0.0.1:$CREWUP_EDGE_PORT crewup.event.v1.EventService/SearchEvents
+
+TEXT
+}
+
+down() {
+    local pid
+    pid=$(cat "$CREWUP_STATE/up.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || { say "CrewUp is not running"; return; }
+    kill -TERM "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+    say "stopped"
+}
+
+# An access token, without a line end.
+token() {
+    local answer
+    answer=$(curl -fsS --max-time 5 "$ISSUER/protocol/openid-connect/token" -d grant_type=password -d client_id=crewup-cli \
+        --data-urlencode "username=$1" -d password=crewup 2>/dev/null) \
+        || die 69 "no issuer answers on port $CREWUP_ISSUER_PORT: is ./dev up running?"
+    printf '%s' "$answer" | sed 's/.*"access_token" *: *"\([^"]*\)".*/\1/' | tr -d '\n'
+}

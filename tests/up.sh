@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# What a newcomer does with a running `./dev up`: the README's calls, and a few things that go wrong. Uses the ports of
+# the environment, as ./dev does. Prints a line for each check and the sum.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0 failed=0
+edge=127.0.0.1:${CREWUP_EDGE_PORT:-8080}
+
+# expect NAME PATTERN COMMAND..: the command's output, errors included, matches the pattern.
+expect() {
+    local name=$1 pattern=$2 output
+    shift 2
+    output=$("$@" 2>&1)
+    if grep -qE "$pattern" <<<"$output"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s: expected %s in:\n%s\n' "$name" "$pattern" "$output"
+    fi
+}
+
+event=crewup.event.v1.EventService
+user=crewup.user.v1.UserService
+start=$(date -u -d '+2 days' +%Y-%m-%dT20:00:00Z)
+draft='{"event": {"name": "Rooftop", "type": "EVENT_TYPE_BAR", "address": "Limmatquai 1", "start_time": "'$start'", "max_attendees": 6}, "request_id": "0190a000-0000-7000-8000-'$(printf '%012d' $RANDOM)'"}'
+
+expect "reflection lists the services" "$user" ./dev grpcurl "$edge" list
+expect "reflection lists services that another process serves" "$event" ./dev grpcurl "$edge" list
+expect "the demo city is there to be searched" '"name"' ./dev grpcurl -d '{"query": "jazz"}' "$edge" $event/SearchEvents
+expect "places are searched" 'distanceMeters' ./dev grpcurl \
+    -d '{"area": {"center": {"latitude": 47.3779, "longitude": 8.5403}, "radius_meters": 3000}}' "$edge" $event/SearchEvents
+expect "the host has a profile" '"email": "host@' ./dev grpcurl "$edge" $user/GetMe
+expect "a moderator signs in" '"id"' env CREWUP_PERSON=mod ./dev grpcurl "$edge" $user/GetMe
+expect "an event is made" '"goingCount": 1' ./dev grpcurl -d "$draft" "$edge" $event/CreateEvent
+expect "a retry makes the same event" '"goingCount": 1' ./dev grpcurl -d "$draft" "$edge" $event/CreateEvent
+expect "wrong fields are named" 'INVALID_FIELDS|request_id' ./dev grpcurl -d '{}' "$edge" $event/CreateEvent
+expect "an absent event is not found" 'NotFound' ./dev grpcurl \
+    -d '{"event_id": "0190a000-0000-7000-8000-000000000000"}' "$edge" $event/GetEvent
+expect "a bad token is refused" 'Unauthenticated' .tools/py/bin/grpcurl -plaintext -H 'authorization: Bearer x' "$edge" $user/GetMe
+expect "internal calls are not routed" 'Unimplemented' ./dev grpcurl "$edge" crewup.user.internal.v1.UserInternalService/EnsureUser
+expect "the second start says that it runs already" 'runs already' ./dev up
+expect "a taken port is named with its variable" 'CREWUP_EDGE_PORT' env CREWUP_STATE=/tmp/crewup-nowhere CREWUP_DB_PORT=15999 \
+    CREWUP_ISSUER_PORT=15998 CREWUP_EVENT_PORT=15997 CREWUP_USER_PORT=15996 CREWUP_EVENT_PLAIN_PORT=15995 CREWUP_USER_PLAIN_PORT=15994 ./dev up
+expect "an unknown command is refused" 'unknown: nonsense' ./dev nonsense
+expect "the database answers" '^ *[0-9]+ *$' ./dev psql -tc 'select count(*) from events'
+expect "a wrong setting is one line that names it" '^CREWUP_MODE|--mode|possible values' env CREWUP_MODE=staging target/debug/crewup-event
+expect "the city keeps the rules" 'ok|consistent|holds' env \
+    DATABASE_URL="postgres://crewup:crewup_dev_password@127.0.0.1:${CREWUP_DB_PORT:-5432}/crewup" target/debug/crewup-seed check
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
