@@ -1,22 +1,17 @@
 #!/usr/bin/env python3
-"""The chart: lints, renders, is valid Kubernetes, is the same edge as in development. After envoy/install.sh and
-helm/install.sh. Ends with `N passed, N failed`."""
+"""The chart: lints, renders, is valid Kubernetes, is the same edge as in development. Run by helm/test.sh, which installs
+what it needs. Ends with `N passed, N failed`."""
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+import kubernetes_validate
+import yaml
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-PYTHON = ROOT / ".tools" / "py" / "bin" / "python"
-if pathlib.Path(sys.prefix).resolve() != (ROOT / ".tools" / "py").resolve():
-    os.execv(PYTHON, [PYTHON, __file__])
-
-import kubernetes_validate  # noqa: E402
-import yaml  # noqa: E402
-
 sys.path.insert(0, str(ROOT / "envoy"))
 import template  # noqa: E402
 
