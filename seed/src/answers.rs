@@ -1,7 +1,8 @@
 //! Who comes: answers, waitlists and the access to private events, as if everyone had answered in turn.
 
-use crate::calendar::{DAY, MINUTE};
+use crate::calendar::MINUTE;
 use crate::dice::{Dice, Weights};
+use crate::door::Door;
 use crate::events::Event;
 use crate::people::Person;
 use crate::venues::Kind;
@@ -101,10 +102,10 @@ impl<'a> Crowd<'a> {
             _ => 12.0,
         };
         let share = if event.public { 1.0 } else { 0.6 };
-        // An event that is still ahead has had only a part of its answers.
+        // An event that is still ahead has had a part of its answers, the more of them the nearer it is.
         let told = (self.now - event.created_at) as f64 / (event.start - event.created_at) as f64;
-        let popularity = 0.25 + 0.13 / (self.dice.unit() + 0.01);
-        (usual * share * popularity * told.min(1.0)) as u64
+        let popularity = 0.25 + 0.13 / (self.dice.unit() + 0.008);
+        (usual * share * popularity * told.min(1.0).sqrt()) as u64
     }
 
     /// `invited` and `number` others answer the event `at`, in turn.
@@ -126,20 +127,11 @@ impl<'a> Crowd<'a> {
         }
         arrivals.sort_by_key(|arrival| (arrival.at, arrival.person));
 
-        let mut door = Door {
-            event,
-            at,
-            now: self.now,
-            seats: Seats::default(),
-            answers,
-        };
-        // E19.
-        door.enter(event.creator, Status::Going, event.created_at);
+        let mut door = Door::new(answers, at, event, self.now);
         for arrival in arrivals {
             door.answer(&arrival, &mut self.dice);
         }
-        let seats = door.seats;
-        answers.seats.push(seats);
+        door.close();
         if !event.public {
             self.invite_more(answers, at, event);
         }
@@ -194,75 +186,6 @@ impl<'a> Crowd<'a> {
                     created_at,
                 });
             }
-        }
-    }
-}
-
-/// The rules at the door of one event.
-struct Door<'a> {
-    event: &'a Event,
-    at: usize,
-    now: i64,
-    seats: Seats,
-    answers: &'a mut Answers,
-}
-
-impl Door<'_> {
-    fn answer(&mut self, arrival: &Arrival, dice: &mut Dice) {
-        let Arrival { at, person, wants } = *arrival;
-        let full = self
-            .event
-            .capacity
-            .is_some_and(|capacity| self.seats.going >= capacity);
-        if wants != Status::Going || !full {
-            self.let_in(person, at);
-            self.enter(person, wants, at);
-        } else if self.can_wait() {
-            self.let_in(person, at);
-            self.seats.waiting += 1;
-            self.answers.waitlist.push(Entry {
-                event: self.at,
-                person,
-                created_at: at,
-            });
-            // A waiter keeps the answer given before (E10).
-            if dice.percent(15) {
-                self.enter(person, Status::Interested, at);
-            }
-        } else if dice.percent(40) {
-            self.let_in(person, at);
-            self.enter(person, Status::Interested, at);
-        }
-    }
-
-    /// The waitlist of an event that has begun or was cancelled is void (E13, E16).
-    fn can_wait(&self) -> bool {
-        self.event.waitlist && self.event.start > self.now && self.event.cancelled_at.is_none()
-    }
-
-    fn enter(&mut self, person: usize, status: Status, created_at: i64) {
-        match status {
-            Status::Going => self.seats.going += 1,
-            Status::Interested => self.seats.interested += 1,
-            Status::NotGoing => {}
-        }
-        self.answers.given.push(Answer {
-            event: self.at,
-            person,
-            status,
-            created_at,
-        });
-    }
-
-    /// Who answers a private event was invited before, at most a day (E20).
-    fn let_in(&mut self, person: usize, answered: i64) {
-        if !self.event.public {
-            let created_at = self.event.created_at.max(answered - DAY);
-            self.answers.access.push(Entry {
-                event: self.at,
-                person,
-                created_at,
-            });
         }
     }
 }

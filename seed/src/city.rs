@@ -72,7 +72,10 @@ fn happenings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answers::Status;
+    use crate::answers::{Entry, Status};
+    use crate::calendar::DAY;
+    use crate::people::GUEST;
+    use std::collections::HashSet;
 
     const NOW: i64 = 1_790_000_000;
 
@@ -112,6 +115,50 @@ mod tests {
             }
         }
         assert!(waited);
+    }
+
+    #[test]
+    fn r2_r3_r4_ratings_are_among_those_going_in_time_and_once() {
+        let city = City::imagine(4, 200, 1500, NOW);
+        let going: HashSet<_> = city
+            .answers
+            .given
+            .iter()
+            .filter(|a| a.status == Status::Going)
+            .map(|a| (a.event, a.person))
+            .collect();
+        let mut once = HashSet::new();
+        assert!(city.ratings.len() > 1000);
+        for rating in &city.ratings {
+            let event = &city.events[rating.event];
+            let age = rating.created_at - event.effective_end();
+            assert!(rating.rated != rating.rater && (1..=5).contains(&rating.stars));
+            assert!(
+                going.contains(&(rating.event, rating.rated))
+                    && going.contains(&(rating.event, rating.rater))
+            );
+            assert!(
+                event.cancelled_at.is_none()
+                    && (0..=14 * DAY).contains(&age)
+                    && rating.created_at <= NOW
+            );
+            assert!(once.insert((rating.event, rating.rater, rating.rated)));
+        }
+    }
+
+    #[test]
+    fn whoever_signs_in_as_guest_waits_for_a_dinner_and_is_invited_to_a_birthday() {
+        let city = City::imagine(5, 200, 1500, NOW);
+        let named = |name: &str| city.events.iter().rposition(|event| event.name == name);
+        let guest = |entry: &Entry| (entry.person == GUEST).then_some(entry.event);
+        assert_eq!(
+            city.answers.waitlist.iter().find_map(guest),
+            named("Znacht zu acht")
+        );
+        assert_eq!(
+            city.answers.access.iter().find_map(guest),
+            named("Geburtstag am Fluss")
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod check;
 mod city;
 mod demo;
 mod dice;
+mod door;
 mod events;
 mod load;
 mod people;

@@ -120,3 +120,20 @@ impl Rows {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degrees_are_a_numeric_of_eight_places() {
+        let mut rows = Rows::new(1);
+        rows.bytes.clear();
+        rows.degrees(4_737_768);
+        // 47.3776 8000
+        let parts: [i16; 7] = [3, 0, 0, 8, 47, 3776, 8000];
+        let mut expected = 14_i32.to_be_bytes().to_vec();
+        expected.extend(parts.into_iter().flat_map(i16::to_be_bytes));
+        assert_eq!(rows.finish()[..18], expected);
+    }
+}

@@ -30,6 +30,7 @@ pub(super) const RULES: &[Rule] = &[
                or e.event_start > e.updated_at + interval '8760 hours'
             limit 1",
     },
+    // A second more: what committed between the beginning of this transaction and its snapshot is seen too.
     Rule {
         id: "E4",
         says: "nothing was made in the future",
@@ -43,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
                 union all select r.id::text, r.created_at from ratings r
                 union all select b.blocker_id || ' ' || b.blocked_id, b.created_at from user_blocks b
             ) x
-            where x.created_at > crewup.now() limit 1",
+            where x.created_at > crewup.now() + interval '1 second' limit 1",
     },
     Rule {
         id: "E8",
@@ -85,13 +86,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "E11",
-        says: "before the start nobody who could have a seat waits while there is one",
+        says: "before the start nobody who could have a seat (and was never skipped for a ban) waits while there is one",
         violated_by: "select w.event_id || ' ' || w.user_id from event_waitlist w
             join events e on e.id = w.event_id
             join event_seats s on s.event_id = w.event_id
             join api_users u on u.id = w.user_id
             where e.event_start > crewup.now() and not e.is_cancelled and u.state = 'active'
               and (s.capacity is null or s.going < s.capacity)
+              and not exists (select from bans b where b.user_id = w.user_id)
             limit 1",
     },
     Rule {
