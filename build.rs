@@ -21,6 +21,8 @@ fn main() -> Result<()> {
     let mut files = Vec::new();
     find_contracts(Path::new("proto"), &mut files)?;
     files.sort();
+    // In no message of ours, but in every error: tools that ask by reflection can then show the details.
+    files.push(PathBuf::from("third_party/googleapis/google/rpc/error_details.proto"));
     let mut compiler = protox::Compiler::new(ROOTS)?;
     compiler.include_imports(true).include_source_info(true).open_files(&files)?;
 

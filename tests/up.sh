@@ -33,7 +33,7 @@ expect "the host has a profile" '"email": "host@' ./dev grpcurl "$edge" $user/Ge
 expect "a moderator signs in" '"id"' env CREWUP_PERSON=mod ./dev grpcurl "$edge" $user/GetMe
 expect "an event is made" '"goingCount": 1' ./dev grpcurl -d "$draft" "$edge" $event/CreateEvent
 expect "a retry makes the same event" '"goingCount": 1' ./dev grpcurl -d "$draft" "$edge" $event/CreateEvent
-expect "wrong fields are named" 'INVALID_FIELDS|request_id' ./dev grpcurl -d '{}' "$edge" $event/CreateEvent
+expect "wrong fields are named" '"reason": ?"INVALID_FIELDS"' ./dev grpcurl -d '{}' "$edge" $event/CreateEvent
 expect "an absent event is not found" 'NotFound' ./dev grpcurl \
     -d '{"event_id": "0190a000-0000-7000-8000-000000000000"}' "$edge" $event/GetEvent
 expect "a bad token is refused" 'Unauthenticated' .tools/py/bin/grpcurl -plaintext -H 'authorization: Bearer x' "$edge" $user/GetMe
@@ -44,7 +44,7 @@ expect "a taken port is named with its variable" 'CREWUP_EDGE_PORT' env CREWUP_S
 expect "an unknown command is refused" 'unknown: nonsense' ./dev nonsense
 expect "the database answers" '^ *[0-9]+ *$' ./dev psql -tc 'select count(*) from events'
 expect "a wrong setting is one line that names it" '^CREWUP_MODE|--mode|possible values' env CREWUP_MODE=staging target/debug/crewup-event
-expect "the city keeps the rules" 'ok|consistent|holds' env \
+expect "the city keeps the rules" '[0-9]+ rules hold' env \
     DATABASE_URL="postgres://crewup:crewup_dev_password@127.0.0.1:${CREWUP_DB_PORT:-5432}/crewup" target/debug/crewup-seed check
 
 echo "$passed passed, $failed failed"

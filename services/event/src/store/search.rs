@@ -1,4 +1,7 @@
 //! Finding events by text and by place. Answers ids with their sort key; the events themselves are read by id.
+//!
+//! What the index finds is materialized before the events are joined: the planner takes one row for what are thousands,
+//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so).
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
@@ -116,25 +119,34 @@ async fn by_text(
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Found,
-        r#"select e.id as "id!: EventId", k.key as "key!", d.meters::integer as meters
-           from (select crewup.fold($2) as folded,
-                        '%' || replace(replace(replace(crewup.fold($2), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part) q
-           cross join crewup.events_seen_by($1, false) e
-           cross join lateral (
-               select case when $3::float8 is not null and e.latitude is not null then
-                   round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $3, $4)) end as meters) d
+        r#"with q as (
+               select crewup.fold($2) as folded,
+                      '%' || replace(replace(replace(crewup.fold($2), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
+           ), found as materialized (
+               select e.id, e.event_start,
+                      1000 * (word_similarity(q.folded, e.search_text)
+                              + case when e.search_text like q.part then 1 else 0 end) as likeness,
+                      case when $3::float8 is not null and e.latitude is not null then
+                          round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $3, $4)) end as meters
+               from q
+               cross join events e
+               where (q.folded <% e.search_text or e.search_text like q.part)
+                 and not e.is_cancelled
+                 and (not $6 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
+                 and crewup.effective_end(e.event_start, e.event_end) > coalesce($7, '-infinity'::timestamptz)
+                 and e.event_start < coalesce($8, 'infinity'::timestamptz)
+                 and (cardinality($9::text[]) = 0 or e.event_type = any($9))
+           )
+           select e.id as "id!: EventId", k.key as "key!", f.meters::integer as meters
+           from found f
+           join crewup.events_seen_by($1, false) e on e.id = f.id
            cross join lateral (
                select case $11::integer
-                   when 1 then -(1000 * (word_similarity(q.folded, e.search_text)
-                                         + case when e.search_text like q.part then 1 else 0 end))::bigint
-                   when 2 then d.meters::bigint
-                   else (extract(epoch from e.event_start) * 1000000)::bigint end as key) k
-           where (q.folded <% e.search_text or e.search_text like q.part)
-             and not e.is_cancelled and (not $6 or e.effective_end > e.now)
-             and e.effective_end > coalesce($7, '-infinity'::timestamptz) and e.event_start < coalesce($8, 'infinity'::timestamptz)
-             and (cardinality($9::text[]) = 0 or e.event_type = any($9))
-             and (not $10 or e.capacity is null or e.waiting = 0 and e.going < e.capacity)
-             and ($5::float8 is null or d.meters <= $5)
+                   when 1 then -f.likeness::bigint
+                   when 2 then f.meters::bigint
+                   else (extract(epoch from f.event_start) * 1000000)::bigint end as key) k
+           where (not $10 or e.capacity is null or e.waiting = 0 and e.going < e.capacity)
+             and ($5::float8 is null or f.meters <= $5)
              and (k.key, e.id) > (coalesce($12, -9223372036854775808), coalesce($13, '00000000-0000-0000-0000-000000000000'::uuid))
            order by k.key, e.id
            limit $14"#,
@@ -169,22 +181,28 @@ async fn by_place(
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Found,
-        r#"select e.id as "id!: EventId", k.key as "key!", d.meters::integer as meters
-           from crewup.events_seen_by($1, false) e
+        r#"with near as materialized (
+               select e.id, e.event_start,
+                      round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $2, $3)) as meters
+               from events e
+               where e.latitude is not null
+                 and (crewup.mercator(e.latitude::float8, e.longitude::float8)
+                         <@ box(crewup.mercator($5, $7), crewup.mercator($6, $8))
+                      or crewup.mercator(e.latitude::float8, e.longitude::float8)
+                         <@ box(crewup.mercator($5, $9), crewup.mercator($6, $10)))
+                 and not e.is_cancelled
+                 and (not $11 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
+                 and crewup.effective_end(e.event_start, e.event_end) > coalesce($12, '-infinity'::timestamptz)
+                 and e.event_start < coalesce($13, 'infinity'::timestamptz)
+                 and (cardinality($14::text[]) = 0 or e.event_type = any($14))
+           )
+           select e.id as "id!: EventId", k.key as "key!", n.meters::integer as meters
+           from near n
+           join crewup.events_seen_by($1, false) e on e.id = n.id
            cross join lateral (
-               select round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $2, $3)) as meters) d
-           cross join lateral (
-               select case when $16 then d.meters::bigint
-                   else (extract(epoch from e.event_start) * 1000000)::bigint end as key) k
-           where e.latitude is not null
-             and (crewup.mercator(e.latitude::float8, e.longitude::float8)
-                     <@ box(crewup.mercator($5, $7), crewup.mercator($6, $8))
-                  or crewup.mercator(e.latitude::float8, e.longitude::float8)
-                     <@ box(crewup.mercator($5, $9), crewup.mercator($6, $10)))
-             and d.meters <= $4
-             and not e.is_cancelled and (not $11 or e.effective_end > e.now)
-             and e.effective_end > coalesce($12, '-infinity'::timestamptz) and e.event_start < coalesce($13, 'infinity'::timestamptz)
-             and (cardinality($14::text[]) = 0 or e.event_type = any($14))
+               select case when $16 then n.meters::bigint
+                   else (extract(epoch from n.event_start) * 1000000)::bigint end as key) k
+           where n.meters <= $4
              and (not $15 or e.capacity is null or e.waiting = 0 and e.going < e.capacity)
              and (k.key, e.id) > (coalesce($17, -9223372036854775808), coalesce($18, '00000000-0000-0000-0000-000000000000'::uuid))
            order by k.key, e.id
