@@ -55,6 +55,11 @@ contracts_are_clean() {
 
 generated_is_fresh() { .tools/py/bin/python envoy/calls.py --check; }
 
+licences_are_good() {
+    cargo fetch --quiet --locked
+    cargo deny --offline check licenses bans sources
+}
+
 shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh; do bash -n "$file"; done; }
 
 check() {
@@ -105,7 +110,7 @@ run_tests() {
     need_chromium
     need_cargo_deny
     step "licences, bans and sources of dependencies (the advisories need a network)" \
-        cargo deny --offline check licenses bans sources
+        licences_are_good
     suite "Rust" cargo test --workspace --no-fail-fast
     suite "the TypeScript client" web_client
     suite "the edge's configuration in Envoy" node envoy/test.mjs

@@ -82,13 +82,7 @@ pub(crate) struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     pub(crate) fn new(seed: u64, people: &'a [Person], guests: &'a Weights, now: i64) -> Self {
-        Self {
-            dice: Dice::new(seed, "crowd"),
-            people,
-            guests,
-            now,
-            drawn: vec![usize::MAX; people.len()],
-        }
+        Self { dice: Dice::new(seed, "crowd"), people, guests, now, drawn: vec![usize::MAX; people.len()] }
     }
 
     /// How many would like to come: few to most events, very many to some.
@@ -140,17 +134,9 @@ impl<'a> Crowd<'a> {
     /// Somebody who was there and has not answered yet.
     fn arrival(&mut self, at: usize, event: &Event) -> Option<Arrival> {
         let person = self.dice.weighted(self.guests);
-        let over = event
-            .cancelled_at
-            .unwrap_or(i64::MAX)
-            .min(self.now)
-            .min(event.effective_end());
+        let over = event.cancelled_at.unwrap_or(i64::MAX).min(self.now).min(event.effective_end());
         // Few answer when it has begun.
-        let until = if self.dice.percent(3) {
-            over
-        } else {
-            over.min(event.start)
-        } - MINUTE;
+        let until = if self.dice.percent(3) { over } else { over.min(event.start) } - MINUTE;
         let from = event.created_at.max(self.people[person].created_at) + MINUTE;
         if from >= until || self.drawn[person] == at {
             return None;
@@ -162,15 +148,8 @@ impl<'a> Crowd<'a> {
             _ => Status::NotGoing,
         };
         // Most answer late.
-        let late = self
-            .dice
-            .between(from, until)
-            .max(self.dice.between(from, until));
-        Some(Arrival {
-            at: late,
-            person,
-            wants,
-        })
+        let late = self.dice.between(from, until).max(self.dice.between(from, until));
+        Some(Arrival { at: late, person, wants })
     }
 
     /// Some who were invited to a private event have not answered yet (E20).
@@ -180,11 +159,7 @@ impl<'a> Crowd<'a> {
             let created_at = event.created_at + MINUTE;
             if self.drawn[person] != at && self.people[person].created_at < created_at {
                 self.drawn[person] = at;
-                answers.access.push(Entry {
-                    event: at,
-                    person,
-                    created_at,
-                });
+                answers.access.push(Entry { event: at, person, created_at });
             }
         }
     }

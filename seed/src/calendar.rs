@@ -32,10 +32,7 @@ impl Calendar {
             };
             weight * busy((first + Days::new(at)).weekday())
         });
-        Self {
-            first,
-            days: Weights::new(days),
-        }
+        Self { first, days: Weights::new(days) }
     }
 
     /// What kind of event starts when, and when it ends if that is known. In whole minutes.
@@ -127,14 +124,8 @@ mod tests {
 
     #[test]
     fn e3_seven_in_the_evening_is_seven_in_summer_and_in_winter() {
-        let at = |month, day| {
-            instant(
-                NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default(),
-                19,
-                0,
-            ) % DAY
-                / HOUR
-        };
+        let at =
+            |month, day| instant(NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default(), 19, 0) % DAY / HOUR;
         assert_eq!((at(7, 1), at(12, 1)), (17, 18));
     }
 

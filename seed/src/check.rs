@@ -17,24 +17,11 @@ use sqlx::postgres::PgConnection;
 pub async fn check(conn: &mut PgConnection) -> Result<usize, Failure> {
     must_be_migrated(conn).await?;
     // Reads only: one snapshot for all rules, so that counters and rows are of the same moment.
-    let mut tx = conn
-        .begin_with("begin isolation level repeatable read, read only")
-        .await?;
-    for &Rule {
-        id,
-        says,
-        violated_by,
-    } in RULES
-    {
-        let row: Option<String> = sqlx::query_scalar(violated_by)
-            .fetch_optional(&mut *tx)
-            .await?;
+    let mut tx = conn.begin_with("begin isolation level repeatable read, read only").await?;
+    for &Rule { id, says, violated_by } in RULES {
+        let row: Option<String> = sqlx::query_scalar(violated_by).fetch_optional(&mut *tx).await?;
         if let Some(row) = row {
-            return Err(Failure::Violated {
-                rule: id,
-                says,
-                row,
-            });
+            return Err(Failure::Violated { rule: id, says, row });
         }
     }
     tx.rollback().await?;

@@ -24,12 +24,7 @@ impl City {
         let hosts = people::activity(seed, people, "hosts", 25);
         let guests = people::activity(seed, people, "guests", 200);
         let people = people::all(seed, people, now);
-        let scene = Scene {
-            people: &people,
-            hosts: &hosts,
-            venues: &venues,
-            now,
-        };
+        let scene = Scene { people: &people, hosts: &hosts, venues: &venues, now };
         let (events, answers) = happenings(seed, events, &scene, &guests);
         Self {
             blocks: ratings::blocks(seed, &people, now),
@@ -41,12 +36,7 @@ impl City {
     }
 }
 
-fn happenings(
-    seed: u64,
-    number: usize,
-    scene: &Scene<'_>,
-    guests: &Weights,
-) -> (Vec<Event>, Answers) {
+fn happenings(seed: u64, number: usize, scene: &Scene<'_>, guests: &Weights) -> (Vec<Event>, Answers) {
     let stories = demo::stories(seed, number, scene);
     let mut events = events::all(seed, number - stories.len(), scene);
     let mut crowd = Crowd::new(seed, scene.people, guests, scene.now);
@@ -57,13 +47,7 @@ fn happenings(
     }
     for story in stories {
         let at = events.len();
-        crowd.answer(
-            &mut answers,
-            at,
-            &story.event,
-            story.arrivals(scene.now),
-            story.crowd,
-        );
+        crowd.answer(&mut answers, at, &story.event, story.arrivals(scene.now), story.crowd);
         events.push(story.event);
     }
     (events, answers)
@@ -81,14 +65,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_and_time_give_the_same_city() {
-        assert_eq!(
-            City::imagine(1, 60, 300, NOW),
-            City::imagine(1, 60, 300, NOW)
-        );
-        assert_ne!(
-            City::imagine(1, 60, 300, NOW),
-            City::imagine(2, 60, 300, NOW)
-        );
+        assert_eq!(City::imagine(1, 60, 300, NOW), City::imagine(1, 60, 300, NOW));
+        assert_ne!(City::imagine(1, 60, 300, NOW), City::imagine(2, 60, 300, NOW));
     }
 
     #[test]
@@ -96,18 +74,9 @@ mod tests {
         let city = City::imagine(3, 200, 1500, NOW);
         let mut waited = false;
         for (at, (event, seats)) in city.events.iter().zip(&city.answers.seats).enumerate() {
-            let going = city
-                .answers
-                .given
-                .iter()
-                .filter(|a| a.event == at && a.status == Status::Going)
-                .count();
+            let going = city.answers.given.iter().filter(|a| a.event == at && a.status == Status::Going).count();
             assert_eq!(usize::try_from(seats.going), Ok(going));
-            assert!(
-                event
-                    .capacity
-                    .is_none_or(|capacity| seats.going <= capacity)
-            );
+            assert!(event.capacity.is_none_or(|capacity| seats.going <= capacity));
             if seats.waiting > 0 {
                 waited = true;
                 assert!(event.start > NOW && event.cancelled_at.is_none() && event.waitlist);
@@ -120,28 +89,16 @@ mod tests {
     #[test]
     fn r2_r3_r4_ratings_are_among_those_going_in_time_and_once() {
         let city = City::imagine(4, 200, 1500, NOW);
-        let going: HashSet<_> = city
-            .answers
-            .given
-            .iter()
-            .filter(|a| a.status == Status::Going)
-            .map(|a| (a.event, a.person))
-            .collect();
+        let going: HashSet<_> =
+            city.answers.given.iter().filter(|a| a.status == Status::Going).map(|a| (a.event, a.person)).collect();
         let mut once = HashSet::new();
         assert!(city.ratings.len() > 1000);
         for rating in &city.ratings {
             let event = &city.events[rating.event];
             let age = rating.created_at - event.effective_end();
             assert!(rating.rated != rating.rater && (1..=5).contains(&rating.stars));
-            assert!(
-                going.contains(&(rating.event, rating.rated))
-                    && going.contains(&(rating.event, rating.rater))
-            );
-            assert!(
-                event.cancelled_at.is_none()
-                    && (0..=14 * DAY).contains(&age)
-                    && rating.created_at <= NOW
-            );
+            assert!(going.contains(&(rating.event, rating.rated)) && going.contains(&(rating.event, rating.rater)));
+            assert!(event.cancelled_at.is_none() && (0..=14 * DAY).contains(&age) && rating.created_at <= NOW);
             assert!(once.insert((rating.event, rating.rater, rating.rated)));
         }
     }
@@ -151,14 +108,8 @@ mod tests {
         let city = City::imagine(5, 200, 1500, NOW);
         let named = |name: &str| city.events.iter().rposition(|event| event.name == name);
         let guest = |entry: &Entry| (entry.person == GUEST).then_some(entry.event);
-        assert_eq!(
-            city.answers.waitlist.iter().find_map(guest),
-            named("Znacht zu acht")
-        );
-        assert_eq!(
-            city.answers.access.iter().find_map(guest),
-            named("Geburtstag am Fluss")
-        );
+        assert_eq!(city.answers.waitlist.iter().find_map(guest), named("Znacht zu acht"));
+        assert_eq!(city.answers.access.iter().find_map(guest), named("Geburtstag am Fluss"));
     }
 
     #[test]

@@ -22,20 +22,12 @@ impl Story {
     /// The answers of the demo people.
     pub(crate) fn arrivals(&self, now: i64) -> Vec<Arrival> {
         let first = self.event.created_at + HOUR;
-        let invited = self
-            .invited
-            .iter()
-            .zip(1..)
-            .map(|(&(person, wants), turn)| Arrival {
-                at: first + turn * MINUTE,
-                person,
-                wants,
-            });
-        let late = self.late.map(|person| Arrival {
-            at: now.min(self.event.start) - 1,
+        let invited = self.invited.iter().zip(1..).map(|(&(person, wants), turn)| Arrival {
+            at: first + turn * MINUTE,
             person,
-            wants: Status::Going,
+            wants,
         });
+        let late = self.late.map(|person| Arrival { at: now.min(self.event.start) - 1, person, wants: Status::Going });
         invited.chain(late).collect()
     }
 }
@@ -169,22 +161,14 @@ const PLOTS: &[Plot] = &[
 /// At most `number` of them.
 pub(crate) fn stories(seed: u64, number: usize, scene: &Scene<'_>) -> Vec<Story> {
     let mut dice = Dice::new(seed, "demo");
-    PLOTS
-        .iter()
-        .take(number)
-        .map(|plot| story(&mut dice, plot, scene))
-        .collect()
+    PLOTS.iter().take(number).map(|plot| story(&mut dice, plot, scene)).collect()
 }
 
 fn story(dice: &mut Dice, plot: &Plot, scene: &Scene<'_>) -> Story {
     let (days, hour, minute) = plot.when;
     let start = in_days(scene.now, days, hour, minute);
     let created_at = start.min(scene.now) - dice.between(6 * DAY, 9 * DAY);
-    let at: Vec<_> = scene
-        .venues
-        .iter()
-        .filter(|venue| venue.kind == plot.kind)
-        .collect();
+    let at: Vec<_> = scene.venues.iter().filter(|venue| venue.kind == plot.kind).collect();
     let venue = *dice.pick(&at);
     let event = Event {
         id: dice.id(created_at),
@@ -203,10 +187,5 @@ fn story(dice: &mut Dice, plot: &Plot, scene: &Scene<'_>) -> Story {
         created_at,
         rated: plot.rated,
     };
-    Story {
-        event,
-        crowd: plot.crowd,
-        invited: plot.invited,
-        late: plot.late,
-    }
+    Story { event, crowd: plot.crowd, invited: plot.invited, late: plot.late }
 }

@@ -101,11 +101,7 @@ mod tests {
     fn the_same_seed_and_part_give_the_same_chance() {
         let draw = |seed, part| {
             let mut dice = Dice::new(seed, part);
-            (
-                dice.below(1000),
-                dice.id(1_700_000_000),
-                dice.unit().to_bits(),
-            )
+            (dice.below(1000), dice.id(1_700_000_000), dice.unit().to_bits())
         };
         assert_eq!(draw(1, "people"), draw(1, "people"));
         assert_ne!(draw(1, "people"), draw(2, "people"));

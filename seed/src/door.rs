@@ -17,13 +17,7 @@ pub(crate) struct Door<'a> {
 impl<'a> Door<'a> {
     /// `at` is the index of the event.
     pub(crate) fn new(answers: &'a mut Answers, at: usize, event: &'a Event, now: i64) -> Self {
-        let mut door = Self {
-            event,
-            at,
-            now,
-            seats: Seats::default(),
-            answers,
-        };
+        let mut door = Self { event, at, now, seats: Seats::default(), answers };
         // E19.
         door.enter(event.creator, Status::Going, event.created_at);
         door
@@ -37,21 +31,14 @@ impl<'a> Door<'a> {
     /// Somebody answers, after all who have.
     pub(crate) fn answer(&mut self, arrival: &Arrival, dice: &mut Dice) {
         let Arrival { at, person, wants } = *arrival;
-        let full = self
-            .event
-            .capacity
-            .is_some_and(|capacity| self.seats.going >= capacity);
+        let full = self.event.capacity.is_some_and(|capacity| self.seats.going >= capacity);
         if wants != Status::Going || !full {
             self.let_in(person, at);
             self.enter(person, wants, at);
         } else if self.can_wait() {
             self.let_in(person, at);
             self.seats.waiting += 1;
-            self.answers.waitlist.push(Entry {
-                event: self.at,
-                person,
-                created_at: at,
-            });
+            self.answers.waitlist.push(Entry { event: self.at, person, created_at: at });
             // A waiter keeps the answer given before (E10).
             if dice.percent(15) {
                 self.enter(person, Status::Interested, at);
@@ -73,23 +60,14 @@ impl<'a> Door<'a> {
             Status::Interested => self.seats.interested += 1,
             Status::NotGoing => {}
         }
-        self.answers.given.push(Answer {
-            event: self.at,
-            person,
-            status,
-            created_at,
-        });
+        self.answers.given.push(Answer { event: self.at, person, status, created_at });
     }
 
     /// Who answers a private event was invited before, at most a day (E20).
     fn let_in(&mut self, person: usize, answered: i64) {
         if !self.event.public {
             let created_at = self.event.created_at.max(answered - DAY);
-            self.answers.access.push(Entry {
-                event: self.at,
-                person,
-                created_at,
-            });
+            self.answers.access.push(Entry { event: self.at, person, created_at });
         }
     }
 }

@@ -4,9 +4,7 @@ use crate::calendar::{Calendar, DAY, HOUR, MINUTE, month};
 use crate::dice::{Dice, Weights};
 use crate::people::Person;
 use crate::venues::{Kind, Place, Venue};
-use crate::words::events::{
-    BAR, CLUB, CONCERT, OTHER, OUTDOOR, PARTY, PRACTICAL, RESTAURANT, SPORTS, TAILS, Words,
-};
+use crate::words::events::{BAR, CLUB, CONCERT, OTHER, OUTDOOR, PARTY, PRACTICAL, RESTAURANT, SPORTS, TAILS, Words};
 use uuid::Uuid;
 
 /// A row of `events`.
@@ -51,9 +49,7 @@ pub(crate) struct Scene<'a> {
 pub(crate) fn all(seed: u64, number: usize, scene: &Scene<'_>) -> Vec<Event> {
     let mut dice = Dice::new(seed, "events");
     let calendar = Calendar::around(scene.now);
-    let mut events: Vec<_> = (0..number)
-        .map(|_| event(&mut dice, &calendar, scene))
-        .collect();
+    let mut events: Vec<_> = (0..number).map(|_| event(&mut dice, &calendar, scene)).collect();
     events.sort_unstable_by_key(|event| (event.created_at, event.id));
     events
 }
@@ -63,16 +59,10 @@ fn event(dice: &mut Dice, calendar: &Calendar, scene: &Scene<'_>) -> Event {
     let (kind, start, end) = calendar.draw(dice);
     let created_at = announced(dice, start, now);
     let creator = host(dice, scene, created_at);
-    let at: Vec<_> = scene
-        .venues
-        .iter()
-        .filter(|venue| venue.kind == kind)
-        .collect();
+    let at: Vec<_> = scene.venues.iter().filter(|venue| venue.kind == kind).collect();
     let venue = *dice.pick(&at);
     let capacity = dice.percent(70).then(|| *dice.pick(seats(kind)));
-    let cancelled_at = dice
-        .percent(3)
-        .then(|| dice.between(created_at + 10 * MINUTE, start.min(now)));
+    let cancelled_at = dice.percent(3).then(|| dice.between(created_at + 10 * MINUTE, start.min(now)));
     Event {
         id: dice.id(created_at),
         creator,
@@ -97,11 +87,7 @@ fn event(dice: &mut Dice, calendar: &Calendar, scene: &Scene<'_>) -> Event {
 fn announced(dice: &mut Dice, start: i64, now: i64) -> i64 {
     let ahead = (2.0 * DAY as f64 / (dice.unit() + 0.03)) as i64;
     let announced = start - ahead.max(2 * HOUR);
-    if announced <= now - HOUR {
-        announced
-    } else {
-        now - HOUR - dice.between(0, 20 * DAY)
-    }
+    if announced <= now - HOUR { announced } else { now - HOUR - dice.between(0, 20 * DAY) }
 }
 
 /// Somebody who was there when it was announced.
@@ -146,11 +132,7 @@ fn name(dice: &mut Dice, kind: Kind, start: i64, venue: &Venue) -> String {
         11..=12 | 1..=3 => words.winter,
         _ => words.names,
     };
-    let head = if dice.percent(25) {
-        dice.pick(season)
-    } else {
-        dice.pick(words.names)
-    };
+    let head = if dice.percent(25) { dice.pick(season) } else { dice.pick(words.names) };
     match dice.below(10) {
         0..3 => (*head).to_owned(),
         3..5 => format!("{head} @ {}", venue.name),
@@ -166,11 +148,6 @@ fn description(dice: &mut Dice, kind: Kind, venue: &Venue) -> Option<String> {
         0 => None,
         1..4 => Some((*about).to_owned()),
         4..8 => Some(format!("{about}\n\n{}", dice.pick(PRACTICAL))),
-        _ => Some(format!(
-            "{about} {} liegt im Quartier {}.\n\n{}",
-            venue.name,
-            venue.district,
-            dice.pick(PRACTICAL)
-        )),
+        _ => Some(format!("{about} {} liegt im Quartier {}.\n\n{}", venue.name, venue.district, dice.pick(PRACTICAL))),
     }
 }

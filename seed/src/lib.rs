@@ -48,12 +48,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            seed: 1,
-            people: 4000,
-            events: 20_000,
-            now: None,
-        }
+        Self { seed: 1, people: 4000, events: 20_000, now: None }
     }
 }
 
@@ -78,15 +73,7 @@ pub struct Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            people,
-            events,
-            answers,
-            waiting,
-            access,
-            ratings,
-            blocks,
-        } = self;
+        let Self { people, events, answers, waiting, access, ratings, blocks } = self;
         write!(
             f,
             "{people} people, {events} events, {answers} answers, {waiting} waiting, {access} with access to private \
@@ -148,14 +135,11 @@ pub async fn fill(conn: &mut PgConnection, options: &Options) -> Result<Counts, 
     must_be_migrated(conn).await?;
     let mut tx = conn.begin().await?;
     // Whoever comes second, another seed or the first call of a service, sees what this one has written.
-    sqlx::query("lock table public.users, public.events in share row exclusive mode")
-        .execute(&mut *tx)
-        .await?;
-    let taken: bool = sqlx::query_scalar(
-        "select exists (select from public.users) or exists (select from public.events)",
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    sqlx::query("lock table public.users, public.events in share row exclusive mode").execute(&mut *tx).await?;
+    let taken: bool =
+        sqlx::query_scalar("select exists (select from public.users) or exists (select from public.events)")
+            .fetch_one(&mut *tx)
+            .await?;
     if taken {
         return Err(Failure::NotEmpty);
     }
@@ -173,29 +157,17 @@ pub async fn fill(conn: &mut PgConnection, options: &Options) -> Result<Counts, 
 
 async fn imagine(conn: &mut PgConnection, options: &Options) -> Result<City, Failure> {
     if options.people < FEWEST_PEOPLE {
-        return Err(Failure::Options(format!(
-            "a city needs at least {FEWEST_PEOPLE} people"
-        )));
+        return Err(Failure::Options(format!("a city needs at least {FEWEST_PEOPLE} people")));
     }
-    let clock: DateTime<Utc> = sqlx::query_scalar("select crewup.now()")
-        .fetch_one(conn)
-        .await?;
+    let clock: DateTime<Utc> = sqlx::query_scalar("select crewup.now()").fetch_one(conn).await?;
     let now = match options.now {
         None => clock.timestamp() / 3600 * 3600,
         Some(now) if now > clock => {
-            return Err(Failure::Options(format!(
-                "{} is after the database's now",
-                now.to_rfc3339()
-            )));
+            return Err(Failure::Options(format!("{} is after the database's now", now.to_rfc3339())));
         }
         Some(now) => now.timestamp(),
     };
-    Ok(City::imagine(
-        options.seed,
-        options.people as usize,
-        options.events as usize,
-        now,
-    ))
+    Ok(City::imagine(options.seed, options.people as usize, options.events as usize, now))
 }
 
 async fn must_be_migrated(conn: &mut PgConnection) -> Result<(), Failure> {
@@ -204,9 +176,5 @@ async fn must_be_migrated(conn: &mut PgConnection) -> Result<(), Failure> {
     )
     .fetch_one(conn)
     .await?;
-    if migrated {
-        Ok(())
-    } else {
-        Err(Failure::NotMigrated)
-    }
+    if migrated { Ok(()) } else { Err(Failure::NotMigrated) }
 }

@@ -40,11 +40,7 @@ async fn people(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
             .time(person.created_at)
             .time(person.created_at);
         if let Some(role) = person.role {
-            roles
-                .row()
-                .uuid(person.id)
-                .text(role)
-                .time(person.created_at);
+            roles.row().uuid(person.id).text(role).time(person.created_at);
         }
     }
     let columns = "users (id, keycloak_id, email, first_name, last_name, bio, profile_picture_url, interests, \
@@ -58,17 +54,9 @@ async fn blocks(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
     let mut rows = Rows::new(3);
     for block in &city.blocks {
         let (blocker, blocked) = (city.people[block.blocker].id, city.people[block.blocked].id);
-        rows.row()
-            .uuid(blocker)
-            .uuid(blocked)
-            .time(block.created_at);
+        rows.row().uuid(blocker).uuid(blocked).time(block.created_at);
     }
-    copy(
-        conn,
-        "user_blocks (blocker_id, blocked_id, created_at)",
-        rows,
-    )
-    .await
+    copy(conn, "user_blocks (blocker_id, blocked_id, created_at)", rows).await
 }
 
 async fn events(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
@@ -110,12 +98,7 @@ async fn seats(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
             .int(seats.interested)
             .int(seats.waiting);
     }
-    copy(
-        conn,
-        "event_seats (event_id, capacity, going, interested, waiting)",
-        rows,
-    )
-    .await
+    copy(conn, "event_seats (event_id, capacity, going, interested, waiting)", rows).await
 }
 
 async fn answers(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
@@ -128,12 +111,7 @@ async fn answers(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
             .time(answer.created_at)
             .time(answer.created_at);
     }
-    copy(
-        conn,
-        "event_attendees (event_id, user_id, status, created_at, updated_at)",
-        rows,
-    )
-    .await
+    copy(conn, "event_attendees (event_id, user_id, status, created_at, updated_at)", rows).await
 }
 
 /// The sequence of the waitlist numbers the rows as they come, which is the order of the queues (E11).
@@ -149,12 +127,7 @@ async fn entries(conn: &mut PgConnection, city: &City) -> Result<(u64, u64), Fai
     let waitlist = rows_of(&city.answers.waitlist);
     let access = rows_of(&city.answers.access);
     Ok((
-        copy(
-            conn,
-            "event_waitlist (event_id, user_id, created_at)",
-            waitlist,
-        )
-        .await?,
+        copy(conn, "event_waitlist (event_id, user_id, created_at)", waitlist).await?,
         copy(conn, "event_access (event_id, user_id, created_at)", access).await?,
     ))
 }
@@ -174,11 +147,8 @@ async fn ratings(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
             .uuid(city.events[rating.event].id)
             .time(rating.created_at);
     }
-    sqlx::query("alter table ratings disable trigger trg_ratings_follow")
-        .execute(&mut *conn)
-        .await?;
-    let columns =
-        "ratings (id, rated_user_id, rater_user_id, rating, comment, event_id, created_at)";
+    sqlx::query("alter table ratings disable trigger trg_ratings_follow").execute(&mut *conn).await?;
+    let columns = "ratings (id, rated_user_id, rater_user_id, rating, comment, event_id, created_at)";
     let written = copy(conn, columns, rows).await?;
     sqlx::query(
         "update users u
@@ -192,16 +162,12 @@ async fn ratings(conn: &mut PgConnection, city: &City) -> Result<u64, Failure> {
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query("alter table ratings enable trigger trg_ratings_follow")
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query("alter table ratings enable trigger trg_ratings_follow").execute(&mut *conn).await?;
     Ok(written)
 }
 
 async fn copy(conn: &mut PgConnection, table: &str, rows: Rows) -> Result<u64, Failure> {
-    let mut into = conn
-        .copy_in_raw(&format!("copy public.{table} from stdin (format binary)"))
-        .await?;
+    let mut into = conn.copy_in_raw(&format!("copy public.{table} from stdin (format binary)")).await?;
     for chunk in rows.finish().chunks(CHUNK) {
         into.send(chunk).await?;
     }

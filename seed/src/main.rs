@@ -57,11 +57,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             // One line that says what is wrong; the rest of clap's answer is usage.
             let text = error.to_string();
-            let _ = writeln!(
-                std::io::stderr(),
-                "{}",
-                text.lines().next().unwrap_or_default()
-            );
+            let _ = writeln!(std::io::stderr(), "{}", text.lines().next().unwrap_or_default());
             return ExitCode::from(64);
         }
     };
@@ -85,12 +81,7 @@ async fn run(args: &Args) -> Result<String, Failure> {
         let rules = crewup_seed::check(&mut conn).await?;
         return Ok(format!("{rules} rules hold"));
     }
-    let options = Options {
-        seed: args.seed,
-        people: args.people,
-        events: args.events,
-        now: args.now,
-    };
+    let options = Options { seed: args.seed, people: args.people, events: args.events, now: args.now };
     match crewup_seed::fill(&mut conn, &options).await {
         Ok(counts) => Ok(counts.to_string()),
         Err(Failure::NotEmpty) if args.if_empty => {

@@ -41,32 +41,17 @@ pub(crate) fn all(seed: u64, number: usize, now: i64) -> Vec<Person> {
     let mut people: Vec<_> = Account::DEMO
         .iter()
         .enumerate()
-        .map(|(at, name)| {
-            demo(
-                &mut dice,
-                name,
-                now - (FOUNDED + 80) * DAY + at as i64 * HOUR,
-            )
-        })
+        .map(|(at, name)| demo(&mut dice, name, now - (FOUNDED + 80) * DAY + at as i64 * HOUR))
         .collect();
     let mut joined: Vec<_> = (DEMO..number)
         .map(|_| {
             // Two of three were there from the beginning.
-            let days = if dice.percent(66) {
-                (FOUNDED, FOUNDED + 79)
-            } else {
-                (2, FOUNDED)
-            };
+            let days = if dice.percent(66) { (FOUNDED, FOUNDED + 79) } else { (2, FOUNDED) };
             now - dice.between(days.0 * DAY, days.1 * DAY)
         })
         .collect();
     joined.sort_unstable();
-    people.extend(
-        joined
-            .into_iter()
-            .enumerate()
-            .map(|(at, joined)| stranger(&mut dice, at + 1, joined)),
-    );
+    people.extend(joined.into_iter().enumerate().map(|(at, joined)| stranger(&mut dice, at + 1, joined)));
     people
 }
 
@@ -74,33 +59,23 @@ pub(crate) fn all(seed: u64, number: usize, now: i64) -> Vec<Person> {
 pub(crate) fn activity(seed: u64, number: usize, part: &str, evenness: u64) -> Weights {
     let mut ranks: Vec<_> = (0..number as u64).collect();
     Dice::new(seed, part).shuffle(&mut ranks, number);
-    Weights::new(ranks.into_iter().enumerate().map(|(person, rank)| {
-        if person < DEMO {
-            0
-        } else {
-            1_000_000_000 / (rank + evenness)
-        }
-    }))
+    Weights::new(ranks.into_iter().enumerate().map(
+        |(person, rank)| {
+            if person < DEMO { 0 } else { 1_000_000_000 / (rank + evenness) }
+        },
+    ))
 }
 
 /// What the first token of such a person would make (U1): the same names, so that signing in changes nothing (U2).
 fn demo(dice: &mut Dice, name: &str, created_at: i64) -> Person {
     let mut letters = name.chars();
-    let first_name = letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default();
+    let first_name = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
     let role = match name {
         "mod" => Some("moderator"),
         "admin" => Some("admin"),
         _ => None,
     };
-    Person {
-        first_name,
-        last_name: "Demo".into(),
-        role,
-        ..profile(dice, name, created_at)
-    }
+    Person { first_name, last_name: "Demo".into(), role, ..profile(dice, name, created_at) }
 }
 
 /// Anybody else may sign in too, as `person-<number>`; the profile then takes over what the token says.
@@ -115,11 +90,7 @@ fn profile(dice: &mut Dice, account: &str, created_at: i64) -> Person {
     let bio = match dice.below(10) {
         0..3 => None,
         3..6 => Some((*dice.pick(BIO_OPENINGS)).to_owned()),
-        _ => Some(format!(
-            "{} {}",
-            dice.pick(BIO_OPENINGS),
-            dice.pick(BIO_CLOSINGS)
-        )),
+        _ => Some(format!("{} {}", dice.pick(BIO_OPENINGS), dice.pick(BIO_CLOSINGS))),
     };
     let mut interests = INTERESTS.to_vec();
     let number = dice.below(9) as usize;
@@ -133,9 +104,7 @@ fn profile(dice: &mut Dice, account: &str, created_at: i64) -> Person {
         first_name,
         last_name,
         bio,
-        picture: dice
-            .percent(60)
-            .then(|| format!("https://example.org/people/{}.jpg", account.name())),
+        picture: dice.percent(60).then(|| format!("https://example.org/people/{}.jpg", account.name())),
         interests,
         role: None,
         created_at,
@@ -152,18 +121,9 @@ mod tests {
         let people = all(1, 20, 1_790_000_000);
         for (person, name) in people.iter().zip(Account::DEMO) {
             let account = Account::named(name);
-            assert_eq!(
-                (person.subject.as_str(), Some(person.email.as_str())),
-                (account.sub(), account.email())
-            );
+            assert_eq!((person.subject.as_str(), Some(person.email.as_str())), (account.sub(), account.email()));
         }
-        assert_eq!(
-            (
-                people[HOST].first_name.as_str(),
-                people[HOST].last_name.as_str()
-            ),
-            ("Host", "Demo")
-        );
+        assert_eq!((people[HOST].first_name.as_str(), people[HOST].last_name.as_str()), ("Host", "Demo"));
         assert_eq!(Account::DEMO[GUEST], "guest");
         assert_eq!(Account::DEMO[FRIEND], "friend");
     }
@@ -172,25 +132,12 @@ mod tests {
     fn u4_profiles_keep_their_limits() {
         for person in all(2, 500, 1_790_000_000) {
             assert!(person.bio.is_none_or(|bio| bio.chars().count() <= 500));
-            assert!(
-                person
-                    .picture
-                    .is_none_or(|url| url.starts_with("https://example.org/"))
-            );
-            let mut interests: Vec<_> = person
-                .interests
-                .iter()
-                .map(|interest| interest.to_lowercase())
-                .collect();
+            assert!(person.picture.is_none_or(|url| url.starts_with("https://example.org/")));
+            let mut interests: Vec<_> = person.interests.iter().map(|interest| interest.to_lowercase()).collect();
             interests.sort();
             interests.dedup();
             assert_eq!(interests.len(), person.interests.len());
-            assert!(
-                interests.len() <= 10
-                    && interests
-                        .iter()
-                        .all(|interest| interest.chars().count() <= 50)
-            );
+            assert!(interests.len() <= 10 && interests.iter().all(|interest| interest.chars().count() <= 50));
         }
     }
 }

@@ -25,13 +25,7 @@ pub(crate) struct Rating {
 }
 
 /// All ratings: among those who were going (R2) to an event that is over and took place (R3).
-pub(crate) fn all(
-    seed: u64,
-    people: &[Person],
-    events: &[Event],
-    answers: &Answers,
-    now: i64,
-) -> Vec<Rating> {
+pub(crate) fn all(seed: u64, people: &[Person], events: &[Event], answers: &Answers, now: i64) -> Vec<Rating> {
     let mut dice = Dice::new(seed, "ratings");
     let mut ratings = Vec::new();
     for of_event in answers.given.chunk_by(|one, next| one.event == next.event) {
@@ -45,18 +39,8 @@ pub(crate) fn all(
     ratings
 }
 
-fn among(
-    dice: &mut Dice,
-    people: &[Person],
-    event: &Event,
-    answers: &[Answer],
-    now: i64,
-    ratings: &mut Vec<Rating>,
-) {
-    let going: Vec<_> = answers
-        .iter()
-        .filter(|answer| answer.status == Status::Going)
-        .collect();
+fn among(dice: &mut Dice, people: &[Person], event: &Event, answers: &[Answer], now: i64, ratings: &mut Vec<Rating>) {
+    let going: Vec<_> = answers.iter().filter(|answer| answer.status == Status::Going).collect();
     let mut done = HashSet::new();
     for answer in &going {
         if !dice.percent(27) {
@@ -64,11 +48,7 @@ fn among(
         }
         for _ in 0..1 + dice.below(2) {
             // The one who invited is rated most.
-            let rated = if dice.percent(45) {
-                event.creator
-            } else {
-                dice.pick(&going).person
-            };
+            let rated = if dice.percent(45) { event.creator } else { dice.pick(&going).person };
             if rated == answer.person || !done.insert((answer.person, rated)) {
                 continue;
             }
@@ -91,9 +71,7 @@ fn among(
 fn moment(dice: &mut Dice, event: &Event, now: i64) -> i64 {
     let last = (event.effective_end() + WINDOW - MINUTE).min(now);
     let first = (event.effective_end() + MINUTE).min(last);
-    dice.between(first, last)
-        .min(dice.between(first, last))
-        .min(dice.between(first, last))
+    dice.between(first, last).min(dice.between(first, last)).min(dice.between(first, last))
 }
 
 fn stars(dice: &mut Dice, charm: u64) -> i32 {
@@ -129,11 +107,7 @@ pub(crate) fn blocks(seed: u64, people: &[Person], now: i64) -> Vec<Block> {
         let (blocker, blocked) = (one(), one());
         if blocker != blocked && done.insert((blocker, blocked)) {
             let met = people[blocker].created_at.max(people[blocked].created_at);
-            blocks.push(Block {
-                blocker,
-                blocked,
-                created_at: dice.between(met, now),
-            });
+            blocks.push(Block { blocker, blocked, created_at: dice.between(met, now) });
         }
     }
     blocks

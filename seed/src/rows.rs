@@ -62,15 +62,7 @@ impl Rows {
         let (whole, places) = (value / 100_000, value % 100_000 * 1000);
         let (number, weight, sign, scale) = (3, 0, 0, 8);
         self.size(14);
-        for part in [
-            number,
-            weight,
-            sign,
-            scale,
-            whole,
-            places / 10_000,
-            places % 10_000,
-        ] {
+        for part in [number, weight, sign, scale, whole, places / 10_000, places % 10_000] {
             self.put(&i16::try_from(part).unwrap_or_default().to_be_bytes());
         }
         self
@@ -96,11 +88,7 @@ impl Rows {
     }
 
     /// What `write` writes, or null.
-    pub(crate) fn optional<T>(
-        &mut self,
-        value: Option<T>,
-        write: impl FnOnce(&mut Self, T) -> &mut Self,
-    ) -> &mut Self {
+    pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T) -> &mut Self) -> &mut Self {
         match value {
             Some(value) => write(self, value),
             None => self.null(),

@@ -18,16 +18,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Bar,
-        Self::Club,
-        Self::Concert,
-        Self::Party,
-        Self::Restaurant,
-        Self::Outdoor,
-        Self::Sports,
-        Self::Other,
-    ];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Bar, Self::Club, Self::Concert, Self::Party, Self::Restaurant, Self::Outdoor, Self::Sports, Self::Other];
 
     /// As in the database.
     pub(crate) fn name(self) -> &'static str {
@@ -70,10 +62,7 @@ impl Venue {
 
 /// All of the list.
 pub(crate) fn all() -> Vec<Venue> {
-    include_str!("venues.tsv")
-        .lines()
-        .filter_map(venue)
-        .collect()
+    include_str!("venues.tsv").lines().filter_map(venue).collect()
 }
 
 fn venue(line: &'static str) -> Option<Venue> {
@@ -87,10 +76,7 @@ fn venue(line: &'static str) -> Option<Venue> {
         street,
         postcode,
         district,
-        place: Place {
-            latitude: degrees(latitude)?,
-            longitude: degrees(longitude)?,
-        },
+        place: Place { latitude: degrees(latitude)?, longitude: degrees(longitude)? },
     })
 }
 
@@ -108,22 +94,13 @@ mod tests {
         let venues = all();
         assert_eq!(venues.len(), include_str!("venues.tsv").lines().count());
         for venue in &venues {
-            let Place {
-                latitude,
-                longitude,
-            } = venue.place;
+            let Place { latitude, longitude } = venue.place;
             assert!((4_732_000..=4_743_500).contains(&latitude), "{venue:?}");
             assert!((844_800..=862_600).contains(&longitude), "{venue:?}");
-            assert!(
-                venue.postcode.starts_with("80") && venue.postcode.len() == 4,
-                "{venue:?}"
-            );
+            assert!(venue.postcode.starts_with("80") && venue.postcode.len() == 4, "{venue:?}");
         }
         for kind in Kind::ALL {
-            assert!(
-                venues.iter().filter(|venue| venue.kind == kind).count() >= 15,
-                "{kind:?}"
-            );
+            assert!(venues.iter().filter(|venue| venue.kind == kind).count() >= 15, "{kind:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 }
 
 /// Every file below `folder` with this ending, as (path from the root, content).
-fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -44,7 +44,9 @@ fn no_service_crate_depends_on_another_and_dependence_runs_one_way() {
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let allowed = |name: &str| -> &[&str] {
         match name {
-            "crewup-proto" | "crewup-issuer" | "crewup-seed" => &[],
+            "crewup-proto" | "crewup-issuer" => &[],
+            // The demo people are those who can sign in.
+            "crewup-seed" => &["crewup-issuer"],
             "crewup-shared" => &["crewup-proto"],
             "crewup-tests" => {
                 &["crewup-proto", "crewup-shared", "crewup-event", "crewup-user", "crewup-issuer", "crewup-seed"]
@@ -91,7 +93,15 @@ fn hand_written_rust_files_stay_under_500_lines() {
 
 #[test]
 fn only_the_homes_of_a_thing_allow_what_clippy_forbids() {
-    let homes = ["shared/src/clock.rs", "shared/src/db.rs", "issuer/src/", "tests/", "issuer/tests/", "seed/src/"];
+    let homes = [
+        "shared/src/clock.rs",
+        "shared/src/db.rs",
+        "shared/src/migrate/",
+        "issuer/src/",
+        "tests/",
+        "issuer/tests/",
+        "seed/src/",
+    ];
     for folder in ["proto", "shared", "services", "issuer", "seed", "tests"] {
         for (name, content) in files(folder, "rs") {
             let allows = content.contains("clippy::disallowed_methods");
