@@ -1,6 +1,7 @@
 //! Putting a service together, and the life of its process: read settings, bind, serve, report health, drain.
 
 use std::{
+    ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
     sync::{
@@ -88,7 +89,12 @@ impl Running {
 
 /// The whole of a service's `main`: settings from the environment, until SIGTERM or SIGINT.
 pub fn main(service: &'static Service) -> ExitCode {
-    let config = match Config::try_parse() {
+    main_with(service, std::env::args_os())
+}
+
+/// As [`main`], with the arguments `args`, the program's name first.
+pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<OsString> + Clone>) -> ExitCode {
+    let config = match Config::try_parse_from(args) {
         Ok(config) => config,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {

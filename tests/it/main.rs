@@ -11,6 +11,7 @@ mod invariants;
 mod limits;
 mod migrate;
 mod people;
+mod process;
 mod reputation;
 mod roles;
 mod schema_now;

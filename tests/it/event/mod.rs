@@ -6,10 +6,10 @@ mod create;
 mod lists;
 mod private;
 mod races;
-mod react;
+pub(crate) mod react;
 mod search;
 mod update;
-mod waitlist;
+pub(crate) mod waitlist;
 
 use crewup_tests::Mesh;
 

@@ -14,7 +14,7 @@ use crewup_tests::{
 use super::{counted, waitlist::ban};
 
 /// Tells of a person's standing, as the moderation service will in the transaction of the ban.
-async fn tell(mesh: &Mesh, user: &str) {
+pub(crate) async fn tell(mesh: &Mesh, user: &str) {
     sqlx::query(
         "with told as (
              insert into outbox (topic, key, created_at) values ('user.standing', $1::uuid, crewup.now()) returning id, topic, key)

@@ -106,7 +106,7 @@ async fn e14_more_seats_promote_as_many_as_fit_and_fewer_than_going_are_refused(
 }
 
 /// A ban without an end, as the moderation service will write it.
-pub(super) async fn ban(mesh: &Mesh, user: &str) {
+pub(crate) async fn ban(mesh: &Mesh, user: &str) {
     sqlx::query(
         "insert into bans (id, user_id, reason, created_by, created_at)
          values (uuid_generate_v4(), $1::uuid, 'a test of what a ban does', $1::uuid, crewup.now())",
