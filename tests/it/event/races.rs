@@ -154,10 +154,12 @@ async fn e20_a_link_for_seven_lets_exactly_seven_of_32_in() {
         let link = host.link(&made.id, Some(7)).await.unwrap();
         let answers = at_once(&people, |at, people| {
             let link = link.clone();
-            async move { people[at].accept(&link).await.is_ok() }
+            async move { people[at].accept(&link).await }
         })
         .await;
-        assert_eq!(answers.into_iter().filter(|accepted| *accepted).count(), 7);
+        let refused: Vec<_> = answers.into_iter().filter(Result::is_err).map(refused).collect();
+        assert_eq!(refused.len(), WRITERS - 7);
+        assert!(refused.iter().all(|refusal| refusal.reason == "INVITATION_NOT_FOUND"), "{refused:?}");
         let (uses, access): (i32, i64) =
             sqlx::query_as("select i.uses, (select count(*) from event_access a where a.invitation_id = i.id) from event_invitations i where i.event_id = $1::uuid")
                 .bind(&made.id)

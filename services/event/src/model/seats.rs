@@ -59,7 +59,8 @@ pub(crate) fn answer(event: &Event, wanted: Status) -> Result<Answer> {
     if wanted != Status::NotGoing {
         event.must_take_place()?;
     }
-    if wanted == Status::Going && !seat_for_newcomer(event) {
+    // Free seats are 0 while anyone waits (E11).
+    if wanted == Status::Going && event.free_seats() == Some(0) {
         // The waitlist is void from the start on (E13).
         let can_wait = event.waitlist_enabled && !event.has_started();
         if !can_wait {
@@ -73,9 +74,4 @@ pub(crate) fn answer(event: &Event, wanted: Status) -> Result<Answer> {
         status: Some(wanted),
         queue: if waits { Queue::Leave } else { Queue::Keep },
     }))
-}
-
-/// A free seat that nobody waits for (E11).
-fn seat_for_newcomer(event: &Event) -> bool {
-    event.free_seats().is_none_or(|free| free > 0) && event.waiting == 0
 }
