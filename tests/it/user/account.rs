@@ -96,6 +96,24 @@ async fn u2_a_changed_e_mail_that_is_taken_changes_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn u2_a_profile_of_an_older_database_is_found_by_its_subject_and_follows_the_first_token() {
+    let mesh = Mesh::start().await;
+    let id: String = sqlx::query_scalar(
+        "insert into users (keycloak_id, email, first_name, last_name, bio, interests)
+         values ($1, 'Old@Crewup.example', 'Old', 'Name', 'Kept', array['Jazz', null]) returning id::text",
+    )
+    .bind(Person::named("mod").sub())
+    .fetch_one(&mut mesh.db.connect().await)
+    .await
+    .unwrap();
+    let me = mesh.person_as(&issued(Person::named("mod"), 60)).me().await.unwrap();
+    assert_eq!((me.id.as_str(), me.first_name.as_str(), me.email.as_str()), (&*id, "Mod", "mod@crewup.example"));
+    assert_eq!((me.bio.as_str(), me.interests), ("Kept", vec!["Jazz".to_owned()]));
+    assert_eq!(roles(&mesh, &id).await, ["moderator"]);
+    assert_eq!(mesh.person("guest").see(&id).await.unwrap().interests, ["Jazz"]);
+}
+
+#[tokio::test]
 async fn m1_the_kept_role_is_that_of_the_newest_token() {
     let mesh = Mesh::start().await;
     let with = |roles: &[&str], seconds: i64| {

@@ -5,6 +5,7 @@ mod blocks;
 mod lists;
 mod people;
 mod profile;
+mod races;
 mod ratings;
 mod standing;
 
