@@ -95,6 +95,27 @@ async fn e23_a_search_ignores_case_and_accents_and_forgives_a_typo() {
 }
 
 #[tokio::test]
+async fn e23_one_or_two_letters_are_the_beginning_of_a_first_or_a_last_name() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    someone(&mesh, "p-1", "Zoë", "Müller").await;
+    someone(&mesh, "p-2", "Maja", "Özil").await;
+    someone(&mesh, "p-3", "Emma", "Stamm").await;
+    for (query, expected) in [
+        ("z", vec!["Zoë Müller"]),
+        ("zo", vec!["Zoë Müller"]),
+        ("M", vec!["Maja Özil", "Zoë Müller"]),
+        ("mü", vec!["Zoë Müller"]),
+        ("ö", vec!["Maja Özil"]),
+        ("ma", vec!["Maja Özil"]),
+    ] {
+        let mut found = names(&host, query).await;
+        found.sort();
+        assert_eq!(found, expected, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn e23_the_best_match_comes_first() {
     let mesh = Mesh::start().await;
     let host = mesh.person("host");
@@ -116,7 +137,7 @@ async fn e23_wildcards_are_text_and_no_input_is_an_error() {
     for (query, only) in [("50%", "50% Real"), ("r_s", "Under_score Real")] {
         assert_eq!(names(&host, query).await[0], only);
     }
-    for wildcard in ["%", "_", "%%", "__", "\\", "%_%"] {
+    for wildcard in ["%", "_", "%%", "__", "\\", "%_%", "％", "＿"] {
         assert!(names(&host, wildcard).await.is_empty(), "{wildcard}");
     }
     for odd in ["'", "\"; drop table users; --", "🎉", "(((", "a & | ! <->", "\u{301}", "\u{202e}", &"ß".repeat(100)]

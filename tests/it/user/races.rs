@@ -261,6 +261,26 @@ async fn x1_32_twins_of_a_rating_are_one_rating() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r3_of_32_who_take_one_rating_back_one_does() {
+    let mesh = Mesh::start().await;
+    let (people, event) = met(&mesh, 2).await;
+    let rated = people[1].id().await;
+    // The author's calls and the moderator's wait for two locks of enter, and for one row.
+    let both = Arc::new((0..WRITERS).map(|at| mesh.person(["person-0", "mod"][at % 2])).collect::<Vec<_>>());
+    for _ in 0..4 {
+        let made = people[0].rate(&rated, &event, 2).await.unwrap().id;
+        let answers = at_once(&both, |at, people| {
+            let request = DeleteRatingRequest { rating_id: made.clone() };
+            async move { people[at].users().delete_rating(request).await }
+        })
+        .await;
+        assert_eq!(successes(answers, "NOT_FOUND"), 1);
+        let (kept, real) = reputations(&mesh, &rated).await;
+        assert_eq!((kept, real.count), (real, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r7_reputation_is_what_the_rows_say_after_32_people_rate_and_take_back_at_once() {
     let mesh = Mesh::start().await;
     let (mut people, event) = met(&mesh, WRITERS + 1).await;
