@@ -18,3 +18,4 @@ mod schema_now;
 mod schema_reference;
 mod search_functions;
 mod serving;
+mod user;
