@@ -26,7 +26,7 @@ fn docs_errors_md_is_what_the_contract_says() {
 }
 
 /// Rules whose proof comes with what they are about: erasure and export (U7, U8), the scheduler's lag (X7), logs (X10).
-const UNPROVED: [&str; 4] = ["U7", "E3", "X7", "X10"];
+const UNPROVED: [&str; 3] = ["U7", "X7", "X10"];
 
 #[test]
 fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
@@ -35,13 +35,17 @@ fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
     let marker = "<!-- tests: generated -->\n";
     let (rules, _) = text.split_once(marker).unwrap();
     let tests = tests_by_rule();
+    let mut unproved = Vec::new();
     for line in rules.lines() {
         let Some(id) = line.strip_prefix("- **").and_then(|line| line.split([' ', '.', ';', '*']).next()) else {
             continue;
         };
         let is_rule = id.starts_with(['E', 'U', 'R', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
-        assert!(!is_rule || UNPROVED.contains(&id) || tests.contains_key(id), "no test proves {id}");
+        if is_rule && !UNPROVED.contains(&id) && !tests.contains_key(id) {
+            unproved.push(id);
+        }
     }
+    assert!(unproved.is_empty(), "no test proves {unproved:?}");
     let mut wanted = format!("{rules}{marker}| rule | proved by |\n|---|---|\n");
     let mut ordered: Vec<_> = tests.iter().collect();
     ordered.sort_by_key(|(id, _)| (id[..1].to_owned(), id[1..].parse::<u32>().unwrap()));

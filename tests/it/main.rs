@@ -17,5 +17,6 @@ mod roles;
 mod schema_now;
 mod schema_reference;
 mod search_functions;
+mod seed;
 mod serving;
 mod user;

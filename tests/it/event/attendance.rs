@@ -98,3 +98,16 @@ async fn e20_the_host_removes_an_attendee_and_only_the_host() {
     assert_eq!(counted(&mesh, &made.id).await, Count { going: 2, interested: 0, waiting: 0 }, "the waiter moved up");
     assert_eq!(friend.get(&made.id).await.unwrap().my_attendance.unwrap().status(), AttendanceStatus::Going);
 }
+
+#[tokio::test]
+async fn e24_counts_are_the_same_for_everyone_who_sees_the_event() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(4).await;
+    let made = people[0].create(party(Some(3))).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    people[2].answer(&made.id, AttendanceStatus::Interested).await.unwrap();
+    for person in &people {
+        let seen = person.get(&made.id).await.unwrap();
+        assert_eq!((seen.going_count, seen.interested_count, seen.waiting_count, seen.free_seats), (2, 1, 0, Some(1)));
+    }
+}

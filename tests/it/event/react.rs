@@ -115,3 +115,25 @@ async fn x8_a_reaction_told_twice_does_no_harm_and_later_standings_win() {
     settled(&mesh).await;
     assert_eq!(counted(&mesh, &made.id).await.going, 2);
 }
+
+#[tokio::test]
+async fn x9_what_is_told_and_remembered_holds_ids_and_times_only() {
+    let mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let people = mesh.crowd(2).await;
+    let made = people[0].create(Event { description: "Secret garden".into(), ..party(Some(2)) }).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    people[1].users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    people[0].cancel(&made.id).await.unwrap();
+    let rows: String = sqlx::query_scalar(
+        "select string_agg(t.row, ' ') from (
+             select row(o.*)::text as row from outbox o union all select row(c.*)::text from outbox_claims c
+             union all select row(i.*)::text from idempotency i) t",
+    )
+    .fetch_one(&mut mesh.db.connect().await)
+    .await
+    .unwrap();
+    assert!(rows.contains("event.changed") && rows.contains("user.standing") && rows.contains("CreateEvent"), "{rows}");
+    for content in ["Long Night", "Secret garden", "Pelikanplatz", "@", "person-"] {
+        assert!(!rows.contains(content), "{content} in {rows}");
+    }
+}
