@@ -134,7 +134,7 @@ async fn u5_ratings_by_hidden_people_are_left_out_of_a_list_and_counted_all_the_
 }
 
 #[tokio::test]
-async fn u5_a_block_touches_no_count_and_no_seat() {
+async fn e24_u5_a_block_touches_no_count_and_no_seat() {
     let mesh = Mesh::start().await;
     let people = mesh.crowd(3).await;
     let ids = ids(&people).await;

@@ -187,6 +187,29 @@ async fn x1_the_same_request_again_is_the_same_rating_and_another_one_is_refused
 }
 
 #[tokio::test]
+async fn x9_what_is_kept_for_retries_and_told_to_others_has_no_text_no_name_and_no_e_mail() {
+    let mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let (people, event) = met(&mesh, 2).await;
+    let ids = ids(&people).await;
+    let request = CreateRatingRequest { comment: "Sang all night".into(), ..rating(&ids[1], &event, 4) };
+    create(&people[0], &request).await.unwrap();
+    deactivate(&people[0]).await;
+    let kept: Vec<String> = sqlx::query_scalar(
+        "select i::text from idempotency i union all select o::text from outbox o
+         union all select c::text from outbox_claims c",
+    )
+    .fetch_all(&mut mesh.db.connect().await)
+    .await
+    .unwrap();
+    let kept = kept.join("\n").to_lowercase();
+    assert!(kept.contains(&request.request_id) && kept.contains("user.standing"), "{kept}");
+    let bytes: String = request.comment.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for secret in ["sang all night", &bytes, "person", "@", "long night", "pelikanplatz"] {
+        assert!(!kept.contains(secret), "{secret} in {kept}");
+    }
+}
+
+#[tokio::test]
 async fn r2_a_block_a_ban_or_a_deactivation_after_the_event_changes_nothing() {
     let mesh = Mesh::start().await;
     let (people, event) = met(&mesh, 6).await;
