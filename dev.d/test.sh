@@ -9,7 +9,9 @@ step() {
     local name=$1 log
     shift
     log=$(mktemp)
-    if ( set -e; "$@" ) >"$log" 2>&1; then
+    # In the background: bash ignores -e in whatever is the condition of an `if`.
+    ( set -e; "$@" ) >"$log" 2>&1 &
+    if wait $!; then
         PASSED=$((PASSED + 1))
         say "ok    $name"
     else
@@ -28,7 +30,10 @@ suite() {
     shift
     log=$(mktemp)
     say "----  $name"
-    ( set -e; "$@" ) 2>&1 | tee "$log" >&2 || code=$?
+    ( set -e; "$@" ) > >(tee "$log" >&2) 2>&1 &
+    wait $! || code=$?
+    # tee may still be writing the last lines.
+    wait
     passed=$(counted passed "$log")
     failed=$(counted failed "$log")
     if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
@@ -39,7 +44,10 @@ suite() {
 }
 
 # counted passed|failed LOG: the sum over the lines that count.
-counted() { grep -oE "(^|[;.] )[0-9]+ $1([;,]|$)|, [0-9]+ $1" "$2" | grep -oE '[0-9]+' | awk '{ sum += $1 } END { print sum + 0 }'; }
+counted() {
+    { grep -oE "(^|[;.] )[0-9]+ $1([;,]|$)|, [0-9]+ $1" "$2" || true; } | { grep -oE '[0-9]+' || true; } \
+        | awk '{ sum += $1 } END { print sum + 0 }'
+}
 
 queries_are_fresh() {
     local found
@@ -75,7 +83,7 @@ check() {
 
 # The real thing: processes, Envoy, Chromium, on ports of their own and with a small city.
 through_the_edge() {
-    local state pid code=0
+    local code=0
     state=$(mktemp -d /tmp/crewup-test-XXXXXX)
     chmod 755 "$state"
     export CREWUP_STATE=$state CREWUP_DB_PORT=15432 CREWUP_ISSUER_PORT=18180 CREWUP_EVENT_PORT=15051 CREWUP_USER_PORT=15053 \
@@ -83,6 +91,8 @@ through_the_edge() {
         CREWUP_EDGE_OPS_PORT=19050 CREWUP_EDGE_ADMIN_PORT=19901 CREWUP_SEED_ARGS="--people 300 --events 600"
     ./dev up >"$state/up.log" 2>&1 &
     pid=$!
+    # However this ends, what it started ends with it.
+    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid"; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"' EXIT
     local until=$((SECONDS + 180))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }
@@ -91,9 +101,6 @@ through_the_edge() {
     ( cd web/client && CREWUP_TOKEN_HOST=$(cd "$ROOT" && ./dev token host) CREWUP_EDGE_URL=http://127.0.0.1:18080 \
         CREWUP_EDGE_TLS_URL=https://127.0.0.1:18443 npm run --silent test:browser ) || code=$?
     tests/up.sh || code=$?
-    kill -TERM "$pid"
-    wait "$pid" || true
-    rm -rf "$state" "/var/tmp/crewup-$(printf '%s' "$state" | cksum | cut -d' ' -f1)"
     return "$code"
 }
 

@@ -11,12 +11,15 @@ start() {
 }
 
 stop_all() {
-    trap - EXIT INT TERM
+    # Whatever ends badly, and however often Ctrl-C is pressed: the rest is stopped, too.
+    set +e
+    trap - EXIT
+    trap '' INT TERM
     local name
     # The edge first, so that nobody is sent to a service that is gone.
     for name in envoy "${SERVICES[@]}" issuer; do
         local pid=${CHILDREN[$name]:-}
-        [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+        if [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null; then wait "$pid" 2>/dev/null; fi
     done
     pg_stop "$PG_HOME"
     rm -f "$CREWUP_STATE/up.pid"
@@ -81,8 +84,8 @@ up() {
         "") ;;
         *) die 64 "unknown: $1 (up knows --fresh)" ;;
     esac
-    if [ -e "$CREWUP_STATE/up.pid" ] && kill -0 "$(cat "$CREWUP_STATE/up.pid")" 2>/dev/null; then
-        die 69 "CrewUp runs already (process $(cat "$CREWUP_STATE/up.pid")): ./dev down stops it"
+    if running_pid >/dev/null; then
+        die 69 "CrewUp runs already (process $(running_pid)): ./dev down stops it"
     fi
     check_ports
     need_rust
@@ -144,9 +147,16 @@ CrewUp is up; Ctrl-C stops it.
 TEXT
 }
 
+# The process of the ./dev up that runs on this state; a number left by a crash may by now be somebody else's.
+running_pid() {
+    local pid
+    pid=$(cat "$CREWUP_STATE/up.pid" 2>/dev/null) || return 1
+    grep -qsz '/\?dev$' "/proc/$pid/cmdline" && printf '%s' "$pid"
+}
+
 down() {
     local pid
-    pid=$(cat "$CREWUP_STATE/up.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || { say "CrewUp is not running"; return; }
+    pid=$(running_pid) || { say "CrewUp is not running"; return; }
     kill -TERM "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
     say "stopped"

@@ -36,8 +36,8 @@ language sql stable as $$
         ) end,
         e.creator_id = viewer and (
             exists (select from event_attendees g where g.event_id = e.id and g.user_id <> viewer)
-            or exists (select from event_waitlist g where g.event_id = e.id)
-            or exists (select from event_access g where g.event_id = e.id)
+            or exists (select from event_waitlist g where g.event_id = e.id and g.user_id <> viewer)
+            or exists (select from event_access g where g.event_id = e.id and g.user_id <> viewer)
         ),
         crewup.now()
     from events e

@@ -23,12 +23,12 @@ use crate::{
     standing::{self, Standings},
 };
 
-/// Runs of a transaction that PostgreSQL or the network broke off (X6).
-const RUNS: u32 = 3;
+/// Runs of a transaction that PostgreSQL or the network broke off: the first and three more (X6).
+const RUNS: u32 = 4;
 
 /// Finds the profile behind an identity, making or synchronising it first (U1, U2).
 pub trait Accounts: Send + Sync {
-    /// The person's id. Called once for each new token, outside of any transaction.
+    /// The person's id. Called once for each token that this process does not remember, outside of any transaction.
     fn ensure<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, Result<UserId>>;
 }
 

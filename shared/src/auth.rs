@@ -28,8 +28,10 @@ const SKEW: Duration = Duration::from_secs(30);
 const LARGEST: usize = 8 * 1024;
 /// At most one look at the issuer's keys in this time, whatever callers send.
 const REFRESH: Duration = Duration::from_secs(1);
+/// A look at the keys at least so often, so that one which the issuer withdrew is forgotten.
+const RENEW: Duration = Duration::from_secs(120);
 const FETCH: Duration = Duration::from_secs(2);
-/// A verified token is remembered so long at most: a key that the issuer withdrew is refused by then.
+/// A verified token is remembered so long at most.
 const REMEMBER: Duration = Duration::from_secs(60);
 
 /// What a caller may do beyond what everyone may, by the realm roles in the token (M1). Ordered by rank.
@@ -103,13 +105,20 @@ struct Discovery {
     jwks_uri: String,
 }
 
+/// The last look at the issuer's keys.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    failed: bool,
+}
+
 /// Verifies tokens of one issuer for one audience.
 pub struct Verifier {
     issuer: String,
     validation: Validation,
     http: reqwest::Client,
     keys: RwLock<HashMap<String, Arc<DecodingKey>>>,
-    refreshed: Mutex<Option<Instant>>,
+    looked: Mutex<Option<Look>>,
     seen: moka::sync::Cache<[u8; 32], Arc<Identity>>,
 }
 
@@ -128,7 +137,7 @@ impl Verifier {
             validation,
             http,
             keys: RwLock::default(),
-            refreshed: Mutex::new(None),
+            looked: Mutex::new(None),
             seen: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(REMEMBER).build(),
         })
     }
@@ -157,10 +166,11 @@ impl Verifier {
         Ok(identity)
     }
 
-    /// Whether keys were read: a process without any can verify nobody yet.
+    /// Whether keys were read: a process without any can verify nobody yet. Asked every second, it also renews them.
     pub async fn ready(&self) -> bool {
         let empty = || self.keys.read().is_ok_and(|keys| keys.is_empty());
-        if empty() {
+        let last = *self.looked.lock().await;
+        if empty() || last.is_none_or(|look| clock::instant().duration_since(look.at) > RENEW) {
             let _ = self.refresh().await;
         }
         !empty()
@@ -220,12 +230,14 @@ impl Verifier {
 
     /// Reads the issuer's keys, unless somebody just did. The old ones stay in use while the issuer is down.
     async fn refresh(&self) -> Result<()> {
-        let mut refreshed = self.refreshed.lock().await;
-        if refreshed.is_some_and(|at| clock::instant().duration_since(at) < REFRESH) {
-            return Ok(());
+        let mut looked = self.looked.lock().await;
+        if let Some(look) = looked.filter(|look| clock::instant().duration_since(look.at) < REFRESH) {
+            return if look.failed { Err(ErrorReason::IdentityUnavailable.into()) } else { Ok(()) };
         }
-        *refreshed = Some(clock::instant());
-        let set = self.fetch().await.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
+        // Stamped after the fetch: who waited for it does not fetch again.
+        let fetched = self.fetch().await;
+        *looked = Some(Look { at: clock::instant(), failed: fetched.is_err() });
+        let set = fetched.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
         // Keycloak publishes a key for encryption beside those for signatures.
         let signing =
             set.keys.iter().filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));

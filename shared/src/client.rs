@@ -1,4 +1,5 @@
-//! Calling another service: its own token in `authorization`, the person's beside it, deadline and trace passed on.
+//! Calling another service: its own token in `authorization`, the person's beside it, a short deadline, the trace
+//! passed on. A caller who gives up ends the call with it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,8 +58,7 @@ impl ServiceIdentity {
     async fn token(&self) -> Result<SecretString> {
         let mut current = self.current.lock().await;
         let now = clock::unix_seconds();
-        if let Some((token, until)) = current.as_ref().filter(|(_, until)| *until > now + EARLY) {
-            let _ = until;
+        if let Some((token, _)) = current.as_ref().filter(|(_, until)| *until > now + EARLY) {
             return Ok(token.clone());
         }
         let granted =
@@ -66,6 +66,11 @@ impl ServiceIdentity {
         let token = SecretString::from(granted.access_token);
         *current = Some((token.clone(), now + granted.expires_in));
         Ok(token)
+    }
+
+    /// Asks for another token at the next call.
+    async fn forget(&self) {
+        *self.current.lock().await = None;
     }
 
     async fn ask(&self) -> reqwest::Result<Granted> {
@@ -104,6 +109,11 @@ impl UserPeer {
                     return Ok(UserId(id));
                 }
                 Err(status) if status.code() == Code::Unavailable => last = Some(status),
+                Err(status) if status.code() == Code::Unauthenticated => {
+                    // The person's token was verified here a moment ago: it is our own that is no longer accepted.
+                    self.identity.forget().await;
+                    last = Some(status);
+                }
                 Err(status) => return Err(passed_on(status)),
             }
         }
@@ -144,13 +154,9 @@ fn bearer(token: &SecretString) -> Result<AsciiMetadataValue> {
 fn passed_on(status: Status) -> Error {
     let said = status.get_error_details().error_info().map(|info| format!("ERROR_REASON_{}", info.reason));
     match said.as_deref().and_then(ErrorReason::from_str_name) {
-        Some(
-            reason @ (ErrorReason::ProfileIncomplete
-            | ErrorReason::EmailTaken
-            | ErrorReason::UserErased
-            | ErrorReason::TokenInvalid
-            | ErrorReason::TokenExpired),
-        ) => reason.into(),
+        Some(reason @ (ErrorReason::ProfileIncomplete | ErrorReason::EmailTaken | ErrorReason::UserErased)) => {
+            reason.into()
+        }
         _ => Error::from(ErrorReason::DependencyUnavailable).because(status),
     }
 }

@@ -61,7 +61,7 @@ pub struct Config {
     /// A file with CREWUP_CLIENT_SECRET.
     #[arg(long, env = "CREWUP_CLIENT_SECRET_FILE")]
     client_secret_file: Option<PathBuf>,
-    /// Production refuses development's secrets.
+    /// Production refuses development's password and client secret.
     #[arg(long, env = "CREWUP_MODE", value_enum, default_value = "production")]
     pub mode: Mode,
     /// Whether server reflection is served.
@@ -107,7 +107,13 @@ impl Config {
 
     /// The secret of this service's client at the issuer.
     pub fn client_secret(&self) -> Result<SecretString, Wrong> {
-        secret("CREWUP_CLIENT_SECRET_FILE", self.client_secret.as_ref(), self.client_secret_file.as_ref())
+        let secret =
+            secret("CREWUP_CLIENT_SECRET_FILE", self.client_secret.as_ref(), self.client_secret_file.as_ref())?;
+        if self.mode == Mode::Production && secret.expose_secret() == "crewup_dev_secret" {
+            let wrong = "the development secret is not for production".into();
+            return Err(Wrong { variable: "CREWUP_CLIENT_SECRET", wrong });
+        }
+        Ok(secret)
     }
 
     /// The longest that a call may take.

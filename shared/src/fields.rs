@@ -35,6 +35,11 @@ impl Fields {
         }
     }
 
+    /// Whether nothing was noted so far.
+    pub fn are_good(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Refuses the request if anything was noted.
     pub fn done(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::fields(self.0)) }

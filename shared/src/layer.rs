@@ -118,7 +118,9 @@ impl Gate {
             .slots
             .try_acquire()
             .map_err(|_| Error::from(ErrorReason::Overloaded).retry_after(Duration::from_millis(250)))?;
-        let deadline = deadline(request.headers()).map_or(self.longest, |asked| asked.min(self.longest));
+        // A little before tonic's own timer, which would answer CANCELLED without details.
+        let asked = deadline(request.headers()).map(|asked| asked.saturating_sub(Duration::from_millis(5)));
+        let deadline = asked.map_or(self.longest, |asked| asked.min(self.longest));
         let work = async {
             let context = self.context(request.headers(), call).await?;
             request.extensions_mut().insert(context);

@@ -26,7 +26,7 @@ use crate::{
     client::{ServiceIdentity, UserPeer},
     config::{Config, Switch},
     db::Db,
-    error::{Error, Result},
+    error::{Error, ErrorReason, Result},
     housekeeping,
     layer::EntryLayer,
     outbox::{self, React, Wake},
@@ -77,7 +77,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Not ready first, then no new calls, then waits for those in flight (X13).
+    /// Ends when a part of the service ended that never should.
+    async fn broken(&mut self) {
+        let _ = self.tasks.join_next().await;
+    }
+
+    /// Not ready, no new calls, then waits for those in flight (X13). Whoever routes calls here is given time before
+    /// SIGTERM to see it, by the chart's preStop.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         let all = async { while self.tasks.join_next().await.is_some() {} };
@@ -132,16 +138,22 @@ async fn run(service: &'static Service, config: Config) -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(FAILED, &error.to_string()),
     };
-    let running = match start(service, &config, listener, plain, telemetry.registry()) {
+    let mut running = match start(service, &config, listener, plain, telemetry.registry()) {
         Ok(running) => running,
         Err(error) => return fail(FAILED, &error.to_string()),
     };
     tracing::info!(service = service.name, addr = %running.addr, plain = %running.plain_addr, "serving");
-    told_to_stop().await;
+    let code = tokio::select! {
+        () = told_to_stop() => ExitCode::SUCCESS,
+        () = running.broken() => {
+            tracing::error!("a part of the service ended by itself");
+            ExitCode::from(FAILED)
+        }
+    };
     tracing::info!(service = service.name, "stopping");
     running.stop().await;
     telemetry.stop();
-    ExitCode::SUCCESS
+    code
 }
 
 async fn bind(service: &Service, config: &Config) -> std::result::Result<(TcpListener, TcpListener), String> {
@@ -237,7 +249,13 @@ async fn watch_readiness(
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let now = verifier.ready().await && schema_is_there(&db, schema).await.unwrap_or(false);
+        let there = match schema_is_there(&db, schema).await {
+            Ok(there) => there,
+            // Busy is not broken: handing the load to the next replica would take that one down, too.
+            Err(error) if error.reason() == ErrorReason::Overloaded => ready.load(Ordering::Relaxed),
+            Err(_) => false,
+        };
+        let now = verifier.ready().await && there;
         if now != ready.swap(now, Ordering::Relaxed) {
             tracing::info!(ready = now, "readiness changed");
         }

@@ -147,3 +147,17 @@ async fn u1_claims_without_a_verified_e_mail_or_a_name_make_no_profile() {
 fn chrono_now() -> i64 {
     i64::try_from(crewup_shared::clock::unix_seconds()).unwrap()
 }
+
+#[tokio::test]
+async fn x4_while_no_key_can_be_had_every_caller_is_told_so_and_nobody_is_signed_out() {
+    let issuer: &'static Issuer = Box::leak(Box::new(Issuer::start(Config::development()).await.unwrap()));
+    let mesh = Mesh::with(cluster::database().await, issuer, &[]).await;
+    issuer.stop().unwrap();
+    // A key that no process has seen, so that each of the calls must ask.
+    issuer.rotate().unwrap();
+    let token = issuer.token(&Person::named("host"));
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    for _ in 0..5 {
+        assert_eq!(reason(mesh.with_token(token.clone()).create(party(None)).await), "IDENTITY_UNAVAILABLE");
+    }
+}

@@ -101,7 +101,7 @@ impl Drop for EventProcess {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x8_reactions_survive_kill_9_at_any_moment() {
     let seed = rand::random::<u64>();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
     let mesh = Mesh::start_with(&["--relay", "off"]).await;
     let people = mesh.crowd(25).await;

@@ -62,11 +62,11 @@ async fn apply(tx: &mut Tx, event: &Event, user: UserId, change: &Change) -> Res
     if seat_free && somebody_waits { store::seats::promote(tx.db(), event.id, now).await } else { Ok(Vec::new()) }
 }
 
-/// Takes a person out of an event: the seat, or the place in the waitlist. The event's seats are locked, and it was read
+/// Takes a person out of an event: the seat, the interest, the place in the waitlist. The event's seats are locked, and it was read
 /// as that person sees it.
 pub(crate) async fn leave(tx: &mut Tx, event: &Event, user: UserId) -> Result<()> {
     let (status, waits) = (event.my_status(), event.my_position.is_some());
-    if status != Some(Status::Going) && !waits {
+    if matches!(status, None | Some(Status::NotGoing)) && !waits {
         return Ok(());
     }
     let change = Change {

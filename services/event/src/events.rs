@@ -20,15 +20,18 @@ use crate::{
 pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result<CreateEventResponse> {
     let mut fields = Fields::new();
     let request_id = fields.id("request_id", &req.request_id);
-    let event = model::required(&mut fields, req.event.as_ref());
-    let draft = Draft::parse(&mut fields, &event, cx.now());
-    fields.done()?;
-
     let (caller, now) = (cx.caller.id, cx.now());
     let mut id = EventId::new();
-    match cx.once(request_id, req, id.0).await? {
-        Once::First => store::events::insert(cx.db(), id, caller, &draft, now).await?,
-        Once::Replay(made) => id = EventId(made),
+    // Before the rules of time: a retry comes later than the call that it repeats.
+    if fields.are_good()
+        && let Once::Replay(made) = cx.once(request_id, req, id.0).await?
+    {
+        id = EventId(made);
+    } else {
+        let event = model::required(&mut fields, req.event.as_ref());
+        let draft = Draft::parse(&mut fields, &event, now);
+        fields.done()?;
+        store::events::insert(cx.db(), id, caller, &draft, now).await?;
     }
     let event = store::events::get(cx.db(), caller, id).await?;
     Ok(CreateEventResponse { event: Some(event.to_wire(caller)) })

@@ -1,7 +1,7 @@
 //! Ways into private events (E20).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use crewup_proto::event::{self as wire, accept_invitation_request::Invitation as Accepted, *};
 use crewup_shared::{
     app::{ReadCx, WriteCx},
@@ -30,47 +30,57 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
     let (caller, now) = (cx.caller.id, cx.now());
     let mut fields = Fields::new();
     let request_id = fields.id("request_id", &req.request_id);
-    let event_id = fields.id("event_id", &req.event_id);
-    let invitee: Option<UserId> = fields.optional_id("invitee_id", &req.invitee_id);
-    let in_range = req.max_uses.is_none_or(|uses| (1..=10_000).contains(&uses));
-    fields.check("max_uses", in_range, "must be 1 to 10,000, or absent for no limit");
-    fields.check("max_uses", invitee.is_none() || req.max_uses.is_none(), "is for links only");
-    let expires_at = fields.instant("expire_time", req.expire_time.as_ref());
-    let in_time = expires_at.is_none_or(|at| at > now && at <= now + LONGEST);
-    fields.check("expire_time", in_time, "must be in the future, at most 400 days from now");
-    fields.done()?;
-
-    let event = locked(cx, event_id).await?;
-    access::own(&event, &cx.caller)?;
     let id = InvitationId::new();
-    if let Once::Replay(made) = cx.once(request_id, req, id.0).await? {
+    // Before the rules of time: a retry comes later than the call that it repeats.
+    if fields.are_good()
+        && let Once::Replay(made) = cx.once(request_id, req, id.0).await?
+    {
         let made = store::invitations::get(cx.db(), InvitationId(made)).await?.ok_or(ErrorReason::NotFound)?;
+        let event = store::events::get(cx.db(), caller, made.event_id).await?;
+        access::own(&event, &cx.caller)?;
         return Ok(CreateInvitationResponse { invitation: Some(to_wire(made)), token: String::new() });
     }
+    let new = parse(&mut fields, req, id, now);
+    fields.done()?;
+
+    let event = locked(cx, new.event_id).await?;
+    access::own(&event, &cx.caller)?;
     event.must_take_place()?;
     event.must_not_be_over()?;
     if event.is_public {
         return Err(ErrorReason::EventPublic.into());
     }
-    if let Some(invitee) = invitee
+    if let Some(invitee) = new.invitee_id
         && !store::attendees::is_visible(cx.db(), caller, invitee).await?
     {
         return Err(ErrorReason::NotFound.into());
     }
-    let new = Invitation {
+    let is_link = new.invitee_id.is_none();
+    let token = if is_link { URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()) } else { String::new() };
+    let hash = is_link.then(|| hash(&token));
+    store::invitations::insert(cx.db(), &new, caller, hash.as_deref()).await?;
+    Ok(CreateInvitationResponse { invitation: Some(to_wire(new)), token })
+}
+
+fn parse(fields: &mut Fields, req: &CreateInvitationRequest, id: InvitationId, now: DateTime<Utc>) -> Invitation {
+    let event_id = fields.id("event_id", &req.event_id);
+    let invitee_id: Option<UserId> = fields.optional_id("invitee_id", &req.invitee_id);
+    let in_range = req.max_uses.is_none_or(|uses| (1..=10_000).contains(&uses));
+    fields.check("max_uses", in_range, "must be 1 to 10,000, or absent for no limit");
+    fields.check("max_uses", invitee_id.is_none() || req.max_uses.is_none(), "is for links only");
+    let expires_at = fields.instant("expire_time", req.expire_time.as_ref());
+    let in_time = expires_at.is_none_or(|at| at > now && at <= now + LONGEST);
+    fields.check("expire_time", in_time, "must be in the future, at most 400 days from now");
+    Invitation {
         id,
         event_id,
-        invitee_id: invitee,
+        invitee_id,
         max_uses: req.max_uses,
         uses: 0,
         expires_at,
         revoked_at: None,
         created_at: now,
-    };
-    let token = if invitee.is_none() { URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()) } else { String::new() };
-    let hash = invitee.is_none().then(|| hash(&token));
-    store::invitations::insert(cx.db(), &new, caller, hash.as_deref()).await?;
-    Ok(CreateInvitationResponse { invitation: Some(to_wire(new)), token })
+    }
 }
 
 /// RevokeInvitation.
@@ -128,15 +138,16 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
     let (invitation, event_id) = found.ok_or(ErrorReason::InvitationNotFound)?;
     store::events::lock(cx.db(), event_id).await?;
     let event = store::events::load(cx.db(), caller, true, event_id).await.map_err(hidden)?;
-    event.must_take_place()?;
-    event.must_not_be_over()?;
     let needs_access = event.creator_id != caller && !event.is_public;
+    // A used-up link first: it must tell nothing of the event. What it gave is undone if the event refuses.
     if needs_access
         && store::invitations::give_access(cx.db(), event_id, caller, invitation, now).await?
         && !store::invitations::use_once(cx.db(), invitation).await?
     {
         return Err(ErrorReason::InvitationNotFound.into());
     }
+    event.must_take_place()?;
+    event.must_not_be_over()?;
     Ok(AcceptInvitationResponse { event: Some(event.to_wire(caller)) })
 }
 

@@ -27,40 +27,32 @@ async fn user_standing(tx: &mut Tx, user: UserId) -> Result<()> {
     tx.enter_person(user).await?;
     match tx.standing(user) {
         None | Some(Standing::Active | Standing::Unspecified) => Ok(()),
-        Some(Standing::Deactivated) => free_seats(tx, user, None).await,
-        Some(Standing::Erased) => {
-            free_seats(tx, user, None).await?;
-            cancel_events(tx, user, None).await
-        }
-        Some(Standing::Banned) => {
-            let Some(until) = store::attendees::banned_until(tx.db(), user).await? else { return Ok(()) };
-            free_seats(tx, user, until).await?;
-            cancel_events(tx, user, until).await
-        }
+        Some(Standing::Deactivated) => withdraw(tx, user, None, false).await,
+        Some(Standing::Erased) => withdraw(tx, user, None, true).await,
+        Some(Standing::Banned) => match store::attendees::banned_until(tx.db(), user).await? {
+            Some(until) => withdraw(tx, user, until, true).await,
+            None => Ok(()),
+        },
     }
 }
 
-/// Frees the person's seats and places in waitlists of events that are not over and start before `until`.
-async fn free_seats(tx: &mut Tx, user: UserId, until: Option<DateTime<Utc>>) -> Result<()> {
-    for id in store::attendees::held_by(tx.db(), user, until).await? {
+/// Frees the person's seats and places in waitlists of events that are not over and start before `until`; cancels their
+/// own that have not started, if `cancels`. Event by event in id order (X6), each read again under its lock.
+async fn withdraw(tx: &mut Tx, user: UserId, until: Option<DateTime<Utc>>, cancels: bool) -> Result<()> {
+    for id in store::attendees::concerned(tx.db(), user, until).await? {
         store::events::lock(tx.db(), id).await?;
-        let event = store::events::load(tx.db(), user, true, id).await?;
-        if !event.is_over() && !event.is_cancelled {
-            attendance::leave(tx, &event, user).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Cancels the person's own events that have not started and start before `until`.
-async fn cancel_events(tx: &mut Tx, user: UserId, until: Option<DateTime<Utc>>) -> Result<()> {
-    for id in store::attendees::hosted_by(tx.db(), user, until).await? {
-        store::events::lock(tx.db(), id).await?;
-        match store::events::load(tx.db(), user, true, id).await {
-            Ok(event) if event.is_cancelled || event.has_started() => {}
-            Ok(_) => events::cancel_now(tx, id).await?,
-            Err(error) if error.reason() == ErrorReason::NotFound => {}
+        let event = match store::events::load(tx.db(), user, true, id).await {
+            Ok(event) => event,
+            // Deleted meanwhile.
+            Err(error) if error.reason() == ErrorReason::NotFound => continue,
             Err(error) => return Err(error),
+        };
+        if event.is_over() || event.is_cancelled {
+            continue;
+        }
+        attendance::leave(tx, &event, user).await?;
+        if cancels && event.creator_id == user && !event.has_started() {
+            events::cancel_now(tx, id).await?;
         }
     }
     Ok(())

@@ -111,3 +111,14 @@ async fn e24_counts_are_the_same_for_everyone_who_sees_the_event() {
         assert_eq!((seen.going_count, seen.interested_count, seen.waiting_count, seen.free_seats), (2, 1, 0, Some(1)));
     }
 }
+
+#[tokio::test]
+async fn e20_a_removed_person_who_was_interested_is_no_longer_counted() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let made = host.create(party(None)).await.unwrap();
+    guest.answer(&made.id, AttendanceStatus::Interested).await.unwrap();
+    let request = RemoveAttendeeRequest { event_id: made.id.clone(), user_id: guest.id().await };
+    host.events().remove_attendee(request).await.unwrap();
+    assert_eq!(counted(&mesh, &made.id).await, Count { going: 1, interested: 0, waiting: 0 });
+}

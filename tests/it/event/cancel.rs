@@ -1,4 +1,4 @@
-use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, EventState};
+use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, Event, EventState};
 use crewup_tests::{
     Mesh, Persona,
     persona::{party, private_party},
@@ -65,4 +65,13 @@ async fn e16_an_event_is_deleted_only_while_nobody_else_ever_joined() {
     guest.go(&visited.id).await.unwrap();
     guest.leave(&visited.id).await.unwrap();
     assert_eq!(reason(delete(&host, &visited.id).await), "EVENT_HAS_HISTORY");
+}
+
+#[tokio::test]
+async fn e16_a_public_event_that_became_private_can_still_be_deleted_while_nobody_joined() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let made = host.create(party(Some(5))).await.unwrap();
+    host.update(Event { is_public: Some(false), ..made.clone() }, &["is_public"]).await.unwrap();
+    delete(&host, &made.id).await.unwrap();
 }

@@ -131,3 +131,18 @@ async fn x1_a_failed_call_leaves_no_key() {
     assert_eq!(reason(create(party(Some(1))).await), "INVALID_FIELDS");
     create(party(Some(2))).await.unwrap();
 }
+
+#[tokio::test]
+async fn x1_a_retry_is_answered_when_the_time_for_a_first_call_is_over() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let soon = Timestamp { seconds: in_hours(0).seconds + 31 * 60, nanos: 0 };
+    let event = Event { start_time: Some(soon), end_time: None, ..party(None) };
+    let request = CreateEventRequest { event: Some(event), request_id: request_id() };
+    let first = host.events().create_event(request.clone()).await.unwrap().into_inner().event.unwrap();
+    mesh.db.advance(chrono::Duration::minutes(10)).await;
+    let again = host.events().create_event(request.clone()).await.unwrap().into_inner().event.unwrap();
+    assert_eq!(first.id, again.id);
+    let late = CreateEventRequest { request_id: request_id(), ..request };
+    assert_eq!(refused(host.events().create_event(late).await).fields, ["event.start_time"]);
+}

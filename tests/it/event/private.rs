@@ -147,3 +147,40 @@ async fn e20_invitations_are_made_and_listed_by_the_host_of_a_private_event_only
     };
     assert_eq!(refused(invite(&host, bad).await).fields, ["expire_time", "max_uses", "max_uses"]);
 }
+
+#[tokio::test]
+async fn e20_a_used_up_link_tells_nothing_of_the_event_and_a_blocked_host_invites_nobody() {
+    let mesh = Mesh::start().await;
+    let (host, guest, friend) = (mesh.person("host"), mesh.person("guest"), mesh.person("friend"));
+    let made = host.create(private_party(None)).await.unwrap();
+    let link = host.link(&made.id, Some(1)).await.unwrap();
+    guest.accept(&link).await.unwrap();
+    let named =
+        CreateInvitationRequest { event_id: made.id.clone(), invitee_id: friend.id().await, ..Default::default() };
+    let named = invite(&host, named).await.unwrap().invitation.unwrap().id;
+    host.cancel(&made.id).await.unwrap();
+    assert_eq!(reason(friend.accept(&link).await), "INVITATION_NOT_FOUND");
+
+    let block = crewup_proto::user::BlockUserRequest { user_id: host.id().await };
+    friend.users().block_user(block).await.unwrap();
+    let invitation = Some(accept_invitation_request::Invitation::InvitationId(named));
+    let accepted = friend.events().accept_invitation(AcceptInvitationRequest { invitation }).await;
+    assert_eq!(reason(accepted), "INVITATION_NOT_FOUND", "U5");
+}
+
+#[tokio::test]
+async fn x1_a_retry_of_an_invitation_is_answered_after_it_expired() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let made = host.create(private_party(None)).await.unwrap();
+    let request = CreateInvitationRequest {
+        event_id: made.id,
+        expire_time: Some(in_hours(1)),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let first = host.events().create_invitation(request.clone()).await.unwrap().into_inner();
+    mesh.db.advance(Duration::hours(2)).await;
+    let again = host.events().create_invitation(request).await.unwrap().into_inner();
+    assert_eq!(first.invitation, again.invitation);
+}

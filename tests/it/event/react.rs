@@ -137,3 +137,31 @@ async fn x9_what_is_told_and_remembered_holds_ids_and_times_only() {
         assert!(!rows.contains(content), "{content} in {rows}");
     }
 }
+
+#[tokio::test]
+async fn x8_a_topic_of_a_later_release_stops_nothing_and_is_left_for_it() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(2).await;
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    let mut db = mesh.db.connect().await;
+    sqlx::query(
+        "with told as (
+             insert into outbox (topic, key, created_at) values ('from.tomorrow', uuid_generate_v4(), crewup.now())
+             returning id, topic, key)
+         insert into outbox_claims (outbox_id, consumer, topic, key, due_at)
+         select id, 'event', topic, key, crewup.now() from told",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
+    people[1].users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    let freed = async {
+        while counted(&mesh, &made.id).await.going != 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("the reaction came");
+    let left: Vec<String> = sqlx::query_scalar("select topic from outbox_claims").fetch_all(&mut db).await.unwrap();
+    assert_eq!(left, ["from.tomorrow"]);
+}

@@ -56,6 +56,7 @@ async fn e23_wildcards_are_text_and_no_input_is_an_error() {
     assert_eq!(names(&find(&host, text("0% v")).await)[0], "100% Vinyl");
     assert!(find(&host, text("%")).await.len() == 1, "a wildcard would find both");
     assert!(find(&host, text("_")).await.is_empty());
+    assert!(find(&host, text("\u{301}")).await.is_empty(), "an accent alone is no text");
     for odd in ["\\", "'", "\"; drop table events; --", "🎉", "(((", "a & | ! <->", "\u{301}", "a"] {
         find(&host, text(odd)).await;
     }

@@ -116,3 +116,17 @@ pub(crate) async fn ban(mesh: &Mesh, user: &str) {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn e12_a_waiter_who_cannot_be_promoted_holds_no_seat_back_when_the_waitlist_is_closed() {
+    let mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let people = mesh.crowd(4).await;
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    people[1].go(&made.id).await.unwrap();
+    people[2].go(&made.id).await.unwrap();
+    ban(&mesh, &people[2].id().await).await;
+    let closed = Event { etag: String::new(), waitlist_enabled: Some(false), ..made.clone() };
+    people[0].update(closed, &["waitlist_enabled"]).await.unwrap();
+    people[1].leave(&made.id).await.unwrap();
+    assert_eq!(people[3].go(&made.id).await.unwrap().status(), AttendanceStatus::Going);
+}

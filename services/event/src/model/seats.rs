@@ -62,7 +62,9 @@ pub(crate) fn answer(event: &Event, wanted: Status) -> Result<Answer> {
     // Free seats are 0 while anyone waits (E11).
     if wanted == Status::Going && event.free_seats() == Some(0) {
         // The waitlist is void from the start on (E13).
-        let can_wait = event.waitlist_enabled && !event.has_started();
+        let seat_beside_waiters = event.capacity.is_some_and(|capacity| event.going < capacity);
+        // Where a seat is free and the waiters cannot take it (banned for a while), the newcomer is promoted at once.
+        let can_wait = (event.waitlist_enabled || seat_beside_waiters) && !event.has_started();
         if !can_wait {
             return Err(ErrorReason::EventFull.into());
         }

@@ -77,9 +77,10 @@ pub(crate) async fn end_access(db: &mut PgConnection, event: EventId, user: User
     Ok(())
 }
 
-/// The events, not over and not cancelled, in which a person has a seat or waits for one, in id order (X6).
+/// The events, not over and not cancelled, in which a person has a seat or waits for one, or which the person made, in id
+/// order (X6).
 #[tracing::instrument(skip_all)]
-pub(crate) async fn held_by(
+pub(crate) async fn concerned(
     db: &mut PgConnection,
     user: UserId,
     starting_before: Option<DateTime<Utc>>,
@@ -90,30 +91,10 @@ pub(crate) async fn held_by(
            where e.id in (
                select a.event_id from event_attendees a where a.user_id = $1 and a.status = 'going'
                union
-               select w.event_id from event_waitlist w where w.user_id = $1)
+               select w.event_id from event_waitlist w where w.user_id = $1
+               union
+               select o.id from events o where o.creator_id = $1)
              and crewup.effective_end(e.event_start, e.event_end) > crewup.now()
-             and e.event_start < coalesce($2, 'infinity'::timestamptz)
-             and not e.is_cancelled and e.deleted_at is null
-           order by e.id"#,
-        user.0,
-        starting_before,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(events)
-}
-
-/// A person's own events that have not started and take place, in id order.
-#[tracing::instrument(skip_all)]
-pub(crate) async fn hosted_by(
-    db: &mut PgConnection,
-    user: UserId,
-    starting_before: Option<DateTime<Utc>>,
-) -> Result<Vec<EventId>> {
-    let events = sqlx::query_scalar!(
-        r#"select e.id as "id: EventId"
-           from events e
-           where e.creator_id = $1 and e.event_start > crewup.now()
              and e.event_start < coalesce($2, 'infinity'::timestamptz)
              and not e.is_cancelled and e.deleted_at is null
            order by e.id"#,

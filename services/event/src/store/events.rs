@@ -141,14 +141,14 @@ pub(crate) async fn delete(db: &mut PgConnection, event: EventId, now: DateTime<
     Ok(())
 }
 
-/// Gives whoever answered access, when a public event becomes private (E20).
+/// Gives access to whoever is going, interested or waiting, when a public event becomes private (E20).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn keep_access(db: &mut PgConnection, event: EventId, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "insert into event_access (event_id, user_id, created_at)
          select g.event_id, g.user_id, $2
          from (
-             select a.event_id, a.user_id from event_attendees a where a.event_id = $1
+             select a.event_id, a.user_id from event_attendees a where a.event_id = $1 and a.status <> 'not_going'
              union
              select w.event_id, w.user_id from event_waitlist w where w.event_id = $1
          ) g

@@ -108,7 +108,8 @@ pub(crate) async fn by_token(db: &mut PgConnection, hash: &[u8]) -> Result<Optio
     Ok(row.map(|row| (row.id, row.event_id)))
 }
 
-/// The event of an invitation by name that was not revoked and has not expired.
+/// The event of an invitation by name that was not revoked and has not expired, by somebody who is not hidden from the
+/// invitee by a block (U5).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn by_name(
     db: &mut PgConnection,
@@ -117,7 +118,8 @@ pub(crate) async fn by_name(
 ) -> Result<Option<(InvitationId, EventId)>> {
     let row = sqlx::query!(
         r#"select id as "id: InvitationId", event_id as "event_id: EventId" from event_invitations
-           where id = $1 and invitee_id = $2 and revoked_at is null and (expires_at is null or expires_at > crewup.now())"#,
+           where id = $1 and invitee_id = $2 and revoked_at is null and (expires_at is null or expires_at > crewup.now())
+             and not exists (select from crewup.blocked_with($2) b where b.user_id = created_by)"#,
         id.0,
         invitee.0,
     )

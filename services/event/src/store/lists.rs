@@ -109,7 +109,8 @@ pub(crate) async fn list(
     Ok(rows)
 }
 
-/// The events that one person made or answered: hundreds, so that any order is a sort.
+/// The events that one person made or answered: hundreds, so that any order is a sort. Which index leads is decided by
+/// what the filter names: the answers, of which the creator then is a condition, or else the creator.
 async fn list_of_person(
     db: &mut PgConnection,
     viewer: UserId,
@@ -117,17 +118,19 @@ async fn list_of_person(
     order: Order,
     page: &Page<Key>,
 ) -> Result<Vec<Event>> {
-    // Ascending is descending by the negative distance from a fixed instant.
-    let (by_creation, ascending) =
-        (order == Order::CreateDescending, matches!(order, Order::Unspecified | Order::StartAscending));
+    let by_creation = order == Order::CreateDescending;
+    let ascending = matches!(order, Order::Unspecified | Order::StartAscending);
     let after = page.after.as_ref();
     let rows = seen!(
         viewer,
         false,
         "cross join lateral (select case when $10 then e.created_at else e.event_start end as at) k
-         where ($3::uuid is null or e.creator_id = $3)
-           and (cardinality($4::text[]) = 0 or e.id in (
-               select a.event_id from event_attendees a where a.user_id = $1 and a.status = any($4)))
+         where e.id = any(array(
+               select a.event_id from event_attendees a
+               where cardinality($4::text[]) > 0 and a.user_id = $1 and a.status = any($4)
+               union all
+               select o.id from events o where cardinality($4) = 0 and o.creator_id = $3::uuid))
+           and ($3 is null or e.creator_id = $3)
            and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
            and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
            and ($12::timestamptz is null or case when $11 then (k.at, e.id) > ($12, $13::uuid) else (k.at, e.id) < ($12, $13) end)

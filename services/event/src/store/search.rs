@@ -130,7 +130,7 @@ async fn by_text(
                           round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $3, $4)) end as meters
                from q
                cross join events e
-               where (q.folded <% e.search_text or e.search_text like q.part)
+               where q.folded <> '' and (q.folded <% e.search_text or e.search_text like q.part)
                  and not e.is_cancelled
                  and (not $6 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
                  and crewup.effective_end(e.event_start, e.event_end) > coalesce($7, '-infinity'::timestamptz)
