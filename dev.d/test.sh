@@ -92,7 +92,7 @@ through_the_edge() {
     ./dev up >"$state/up.log" 2>&1 &
     pid=$!
     # However this ends, what it started ends with it.
-    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid"; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"' EXIT
+    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"' EXIT
     local until=$((SECONDS + 180))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }

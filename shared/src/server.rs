@@ -27,7 +27,7 @@ use crate::{
     config::{Config, Switch},
     db::Db,
     error::{Error, ErrorReason, Result},
-    housekeeping,
+    gauges, housekeeping,
     layer::EntryLayer,
     outbox::{self, React, Wake},
     telemetry::Telemetry,
@@ -222,6 +222,7 @@ pub fn start(
     tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
     if config.relay == Switch::On {
         tasks.spawn(housekeeping::work(db.clone(), stopped.clone()));
+        tasks.spawn(gauges::work(db.clone(), service.name, stopped.clone()));
         if let Some(react) = service.react {
             tasks.spawn(outbox::work(db, service.name, react, wake, stopped));
         }

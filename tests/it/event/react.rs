@@ -165,3 +165,48 @@ async fn x8_a_topic_of_a_later_release_stops_nothing_and_is_left_for_it() {
     let left: Vec<String> = sqlx::query_scalar("select topic from outbox_claims").fetch_all(&mut db).await.unwrap();
     assert_eq!(left, ["from.tomorrow"]);
 }
+
+#[tokio::test]
+async fn x8_a_reaction_that_fails_ten_times_is_put_aside_counted_and_blocks_nothing() {
+    let mut mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let people = mesh.crowd(3).await;
+    let made = people[0].create(party(Some(5))).await.unwrap();
+    for person in &people[1..] {
+        person.go(&made.id).await.unwrap();
+        person.users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    }
+    let broken = people[1].id().await;
+    let mut db = mesh.db.connect().await;
+    let function = format!(
+        "create function refuse() returns trigger language plpgsql as $$
+         begin
+             if new.user_id = '{broken}' then raise 'broken'; end if;
+             return new;
+         end $$"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(function)).execute(&mut db).await.unwrap();
+    for statement in [
+        "grant execute on function refuse() to public",
+        "create trigger refuse before update on event_attendees for each row execute function refuse()",
+        // Nine failures are behind them.
+        "update outbox_claims set attempts = 9",
+    ] {
+        sqlx::query(statement).execute(&mut db).await.unwrap();
+    }
+    mesh.add(&crewup_event::SERVICE, &["--relay", "on"]).await;
+    let pool = crewup_shared::db::Db::new(mesh.db.url_as("event").parse().unwrap(), "test", 1).unwrap();
+    let settled = async {
+        loop {
+            let backlog = crewup_shared::gauges::backlog(&pool, "event").await.unwrap();
+            if backlog.waiting == 0 {
+                return backlog;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let backlog = tokio::time::timeout(Duration::from_secs(5), settled).await.expect("nothing is blocked");
+    assert_eq!(backlog.parked, 1);
+    assert_eq!(counted(&mesh, &made.id).await.going, 2, "the host, and the one whose reaction was put aside");
+    let left: String = sqlx::query_scalar("select key::text from outbox_claims").fetch_one(&mut db).await.unwrap();
+    assert_eq!(left, broken);
+}
