@@ -114,6 +114,7 @@ run_tests() {
     local began=$SECONDS
     check
     need_node
+    need_go
     need_chromium
     need_cargo_deny
     step "licences, bans and sources of dependencies (the advisories need a network)" \

