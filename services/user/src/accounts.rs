@@ -96,8 +96,19 @@ impl LocalAccounts {
         Ok(made.then_some(Known { id, claims_iat: Some(claims.issued_at), is_erased: false }))
     }
 
-    /// Takes over what the token says, unless a newer one was there first.
+    /// Takes over what the token says, unless a newer one was there first. An e-mail that another profile holds is not
+    /// taken over (U2): the old one stays, and the person is not locked out for it.
     async fn follow(&self, id: UserId, claims: &Claims) -> Result<()> {
+        match self.take_over(id, claims).await {
+            Err(error) if error.reason() == ErrorReason::EmailTaken => {
+                tracing::warn!(user = %id, "another profile holds the account's new e-mail; the old one stays");
+                self.take_over(id, &Claims { email: None, ..claims.clone() }).await
+            }
+            done => done,
+        }
+    }
+
+    async fn take_over(&self, id: UserId, claims: &Claims) -> Result<()> {
         let mut tx = Tx::begin(&self.0, &[id.0]).await?;
         if store::accounts::synchronise(tx.db(), id, claims).await? {
             store::accounts::keep_role(tx.db(), id, claims.role).await?;
