@@ -6,11 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation,
-    errors::ErrorKind,
-    jwk::{JwkSet, PublicKeyUse},
-};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind, jwk::PublicKeyUse};
 use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +16,7 @@ use crate::{
     clock,
     error::{Error, ErrorReason, Result},
     id::UserId,
+    issuer::Issuer,
 };
 
 /// How far the issuer's clock may be off.
@@ -30,7 +27,6 @@ const LARGEST: usize = 8 * 1024;
 const REFRESH: Duration = Duration::from_secs(1);
 /// A look at the keys at least so often, so that one which the issuer withdrew is forgotten.
 const RENEW: Duration = Duration::from_secs(120);
-const FETCH: Duration = Duration::from_secs(2);
 /// A verified token is remembered so long at most.
 const REMEMBER: Duration = Duration::from_secs(60);
 
@@ -100,11 +96,6 @@ struct RealmAccess {
     roles: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    jwks_uri: String,
-}
-
 /// The last look at the issuer's keys.
 #[derive(Clone, Copy)]
 struct Look {
@@ -114,32 +105,29 @@ struct Look {
 
 /// Verifies tokens of one issuer for one audience.
 pub struct Verifier {
-    issuer: String,
+    issuer: Issuer,
     validation: Validation,
-    http: reqwest::Client,
     keys: RwLock<HashMap<String, Arc<DecodingKey>>>,
     looked: Mutex<Option<Look>>,
     seen: moka::sync::Cache<[u8; 32], Arc<Identity>>,
 }
 
 impl Verifier {
-    /// For tokens of `issuer` (its URL, as in `iss`) for `audience`. Reads no key yet.
-    pub fn new(issuer: &str, audience: &str) -> Result<Self> {
+    /// For tokens of `issuer` for `audience`. Reads no key yet.
+    pub fn new(issuer: Issuer, audience: &str) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[issuer]);
+        validation.set_issuer(&[issuer.url()]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = SKEW.as_secs();
-        let http = reqwest::Client::builder().timeout(FETCH).build().map_err(Error::internal)?;
-        Ok(Self {
-            issuer: issuer.to_owned(),
+        Self {
+            issuer,
             validation,
-            http,
             keys: RwLock::default(),
             looked: Mutex::new(None),
             seen: moka::sync::Cache::builder().max_capacity(100_000).time_to_live(REMEMBER).build(),
-        })
+        }
     }
 
     /// The identity behind an `authorization` header's value.
@@ -235,9 +223,16 @@ impl Verifier {
             return if look.failed { Err(ErrorReason::IdentityUnavailable.into()) } else { Ok(()) };
         }
         // Stamped after the fetch: who waited for it does not fetch again.
-        let fetched = self.fetch().await;
+        let fetched = self.issuer.keys().await;
+        let fetched = fetched.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error));
+        let failed_before = looked.is_some_and(|look| look.failed);
         *looked = Some(Look { at: clock::instant(), failed: fetched.is_err() });
-        let set = fetched.map_err(|error| Error::from(ErrorReason::IdentityUnavailable).because(error))?;
+        if let Err(error) = &fetched
+            && !failed_before
+        {
+            tracing::warn!(cause = error.cause(), "the issuer's keys cannot be read; it is asked again");
+        }
+        let set = fetched?;
         // Keycloak publishes a key for encryption beside those for signatures.
         let signing =
             set.keys.iter().filter(|key| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)));
@@ -250,12 +245,6 @@ impl Verifier {
             *current = keys;
         }
         Ok(())
-    }
-
-    async fn fetch(&self) -> reqwest::Result<JwkSet> {
-        let url = format!("{}/.well-known/openid-configuration", self.issuer);
-        let discovery: Discovery = self.http.get(url).send().await?.error_for_status()?.json().await?;
-        self.http.get(discovery.jwks_uri).send().await?.error_for_status()?.json().await
     }
 }
 

@@ -8,7 +8,6 @@ use crewup_proto::crewup::user::internal::v1::{
 };
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use tokio::sync::Mutex;
 use tonic::{
     Code, Request, Status,
@@ -24,6 +23,7 @@ use crate::{
     clock,
     error::{Error, ErrorReason, Result},
     id::UserId,
+    issuer::Issuer,
     layer::USER_TOKEN,
     telemetry,
 };
@@ -35,24 +35,16 @@ const EARLY: u64 = 30;
 
 /// This service's own identity: a client-credentials token of the issuer, renewed in time.
 pub struct ServiceIdentity {
-    issuer: String,
+    issuer: Issuer,
     client: String,
     secret: SecretString,
-    http: reqwest::Client,
     current: Mutex<Option<(SecretString, u64)>>,
-}
-
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    expires_in: u64,
 }
 
 impl ServiceIdentity {
     /// The client `client` of the issuer. Asks for nothing yet.
-    pub fn new(issuer: &str, client: &str, secret: SecretString) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(CALL).build().map_err(Error::internal)?;
-        Ok(Self { issuer: issuer.to_owned(), client: client.to_owned(), secret, http, current: Mutex::new(None) })
+    pub fn new(issuer: Issuer, client: &str, secret: SecretString) -> Self {
+        Self { issuer, client: client.to_owned(), secret, current: Mutex::new(None) }
     }
 
     async fn token(&self) -> Result<SecretString> {
@@ -61,9 +53,9 @@ impl ServiceIdentity {
         if let Some((token, _)) = current.as_ref().filter(|(_, until)| *until > now + EARLY) {
             return Ok(token.clone());
         }
-        let granted =
-            self.ask().await.map_err(|error| Error::from(ErrorReason::DependencyUnavailable).because(error))?;
-        let token = SecretString::from(granted.access_token);
+        let granted = self.issuer.grant(&self.client, &self.secret).await;
+        let granted = granted.map_err(|error| Error::from(ErrorReason::DependencyUnavailable).because(error))?;
+        let token = granted.access_token;
         *current = Some((token.clone(), now + granted.expires_in));
         Ok(token)
     }
@@ -71,16 +63,6 @@ impl ServiceIdentity {
     /// Asks for another token at the next call.
     async fn forget(&self) {
         *self.current.lock().await = None;
-    }
-
-    async fn ask(&self) -> reqwest::Result<Granted> {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", &self.client),
-            ("client_secret", self.secret.expose_secret()),
-        ];
-        let url = format!("{}/protocol/openid-connect/token", self.issuer);
-        self.http.post(url).form(&form).send().await?.error_for_status()?.json().await
     }
 }
 

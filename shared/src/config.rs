@@ -6,6 +6,8 @@ use clap::{Parser, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::issuer::Issuer;
+
 /// Where a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -45,7 +47,10 @@ pub struct Config {
     pub plain_listen: Option<SocketAddr>,
     /// The issuer of tokens, exactly as in their `iss`.
     #[arg(long, env = "CREWUP_ISSUER")]
-    pub issuer: String,
+    issuer: String,
+    /// A PEM file with the authorities that may vouch for an https issuer. Default: those that the system trusts.
+    #[arg(long, env = "CREWUP_ISSUER_CA_FILE")]
+    issuer_ca_file: Option<PathBuf>,
     /// The audience that tokens must name.
     #[arg(long, env = "CREWUP_AUDIENCE", default_value = "crewup-api")]
     pub audience: String,
@@ -103,6 +108,15 @@ impl Config {
         // sqlx's message may quote the URL, and with it the password.
         PgConnectOptions::from_str(url.expose_secret())
             .map_err(|_| Wrong { variable: "DATABASE_URL", wrong: "is not a postgres:// URL".into() })
+    }
+
+    /// The identity provider.
+    pub fn issuer(&self) -> Result<Issuer, Wrong> {
+        Issuer::new(&self.issuer, self.issuer_ca_file.as_deref()).map_err(|error| {
+            let variable = if self.issuer_ca_file.is_some() { "CREWUP_ISSUER_CA_FILE" } else { "CREWUP_ISSUER" };
+            let advice = "; CREWUP_ISSUER_CA_FILE names a PEM file with the authorities to trust";
+            Wrong { variable, wrong: format!("{}{advice}", error.cause()) }
+        })
     }
 
     /// The secret of this service's client at the issuer.

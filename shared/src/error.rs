@@ -60,6 +60,11 @@ impl Error {
         self
     }
 
+    /// What the operator should know, with the causes behind it, on one line. Empty: nothing more than the reason.
+    pub(crate) fn cause(&self) -> String {
+        self.0.cause.as_deref().map(|cause| Chain(cause).to_string()).unwrap_or_default()
+    }
+
     /// The reason.
     pub fn reason(&self) -> ErrorReason {
         self.0.reason
@@ -73,9 +78,8 @@ impl Error {
 
     /// Logs the error, once, at the level of its code, and makes the answer.
     pub fn into_status(self) -> Status {
-        let Parts { reason, violations, retry_after, cause, .. } = *self.0;
-        let cause = cause.map(|cause| Chain(cause).to_string());
-        let cause = cause.as_deref().unwrap_or_default();
+        let cause = self.cause();
+        let Parts { reason, violations, retry_after, .. } = *self.0;
         match reason.code() {
             Code::Internal | Code::Unknown | Code::DataLoss => {
                 tracing::error!(reason = reason.name(), cause, "call failed")
@@ -143,9 +147,9 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 /// A cause with the causes behind it, on one line.
-struct Chain(Box<dyn StdError + Send + Sync>);
+struct Chain<'a>(&'a (dyn StdError + Send + Sync));
 
-impl fmt::Display for Chain {
+impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut next = self.0.source();

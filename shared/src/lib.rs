@@ -17,6 +17,7 @@ pub mod gauges;
 pub mod housekeeping;
 pub mod id;
 pub mod idempotency;
+pub mod issuer;
 pub mod layer;
 pub mod mask;
 pub mod migrate;

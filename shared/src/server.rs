@@ -109,7 +109,7 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
             return fail(WRONG_SETTING, &first.join(" "));
         }
     };
-    let settings = config.database().map(drop).and_then(|()| match service.accounts {
+    let settings = config.database().and_then(|_| config.issuer()).and_then(|_| match service.accounts {
         Some(_) => Ok(()),
         None => config.client_secret().map(drop),
     });
@@ -182,13 +182,14 @@ pub fn start(
 ) -> Result<Running> {
     let options = config.database().map_err(Error::internal)?;
     let db = Db::new(options, &format!("crewup-{}", service.name), config.db_connections.into())?;
-    let verifier = Arc::new(Verifier::new(&config.issuer, &config.audience)?);
+    let issuer = config.issuer().map_err(Error::internal)?;
+    let verifier = Arc::new(Verifier::new(issuer.clone(), &config.audience));
     let accounts = match service.accounts {
         Some(accounts) => accounts(&db),
         None => {
             let client = config.client_id.clone().unwrap_or_else(|| format!("crewup-{}", service.name));
             let secret = config.client_secret().map_err(Error::internal)?;
-            UserPeer::new(&config.user_url, ServiceIdentity::new(&config.issuer, &client, secret)?)?
+            UserPeer::new(&config.user_url, ServiceIdentity::new(issuer, &client, secret))?
         }
     };
     let wake = Wake::default();

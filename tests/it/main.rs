@@ -2,12 +2,14 @@
 #![allow(clippy::disallowed_methods)] // a client and a harness have clocks, threads and transactions of their own
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
+mod crash;
 mod enter;
 mod event;
 mod generated;
 mod harness;
 mod identity;
 mod invariants;
+mod issuer_tls;
 mod limits;
 mod migrate;
 mod people;
@@ -19,4 +21,5 @@ mod schema_reference;
 mod search_functions;
 mod seed;
 mod serving;
+mod telemetry;
 mod user;

@@ -312,7 +312,7 @@ async fn reflection_lists_every_service_in_both_versions() {
         message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),
     };
     let mut answers = v1::server_reflection_client::ServerReflectionClient::new(channel.clone())
-        .server_reflection_info(tokio_stream::once(request))
+        .server_reflection_info(futures_util::stream::iter([request]))
         .await
         .unwrap()
         .into_inner();
@@ -325,7 +325,7 @@ async fn reflection_lists_every_service_in_both_versions() {
         message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new())),
     };
     let mut answers = v1alpha::server_reflection_client::ServerReflectionClient::new(channel)
-        .server_reflection_info(tokio_stream::once(request))
+        .server_reflection_info(futures_util::stream::iter([request]))
         .await
         .unwrap()
         .into_inner();

@@ -1,6 +1,6 @@
 //! People who call the services, and the few things that most of them do.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use crewup_proto::{
@@ -10,6 +10,7 @@ use crewup_proto::{
         user_service_client::UserServiceClient,
     },
 };
+use futures_util::future::join_all;
 use prost_types::Timestamp;
 use tokio::sync::OnceCell;
 use tonic::{
@@ -69,6 +70,11 @@ impl Persona {
     /// The user service.
     pub fn users(&self) -> UserServiceClient<Authed> {
         UserServiceClient::with_interceptor(self.user.clone(), self.bearer())
+    }
+
+    /// The user service at another replica.
+    pub fn users_at(&self, addr: SocketAddr) -> UserServiceClient<Authed> {
+        UserServiceClient::with_interceptor(channel(addr), self.bearer())
     }
 
     /// The person's id.
@@ -170,6 +176,16 @@ impl Persona {
         let answer = self.events().accept_invitation(AcceptInvitationRequest { invitation }).await?;
         Ok(answer.into_inner().event.expect("an event"))
     }
+}
+
+/// Everyone at once, each as a task of its own.
+pub async fn at_once<T, F>(people: &Arc<Vec<Persona>>, act: impl Fn(usize, Arc<Vec<Persona>>) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks = (0..people.len()).map(|at| tokio::spawn(act(at, Arc::clone(people))));
+    join_all(tasks).await.into_iter().map(|done| done.expect("no panic")).collect()
 }
 
 /// A channel that connects when it is first used.

@@ -4,25 +4,14 @@ use std::sync::Arc;
 
 use crewup_proto::event::{AttendanceStatus, CreateEventRequest, Event};
 use crewup_tests::{
-    Mesh, Persona,
-    persona::{party, private_party, request_id},
+    Mesh,
+    persona::{at_once, party, private_party, request_id},
     refusal::refused,
 };
-use futures_util::future::join_all;
 
 use super::counted;
 
 const WRITERS: usize = 32;
-
-/// Everyone at once, each as a task of its own.
-async fn at_once<T, F>(people: &Arc<Vec<Persona>>, act: impl Fn(usize, Arc<Vec<Persona>>) -> F) -> Vec<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let tasks = (0..people.len()).map(|at| tokio::spawn(act(at, Arc::clone(people))));
-    join_all(tasks).await.into_iter().map(|done| done.unwrap()).collect()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e8_capacity_holds_under_32_writers() {

@@ -5,26 +5,15 @@ use std::sync::Arc;
 use crewup_issuer::Person;
 use crewup_proto::user::{CreateRatingRequest, DeleteRatingRequest, Profile, Reputation};
 use crewup_tests::{
-    Mesh, Persona,
-    persona::request_id,
+    Mesh,
+    persona::{at_once, request_id},
     refusal::{reason, refused},
 };
-use futures_util::future::join_all;
 use tonic::Status;
 
 use super::{absent, ids, issued, met};
 
 const WRITERS: usize = 32;
-
-/// Everyone at once, each as a task of its own.
-async fn at_once<T, F>(people: &Arc<Vec<Persona>>, act: impl Fn(usize, Arc<Vec<Persona>>) -> F) -> Vec<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let tasks = (0..people.len()).map(|at| tokio::spawn(act(at, Arc::clone(people))));
-    join_all(tasks).await.into_iter().map(|done| done.unwrap()).collect()
-}
 
 /// How many succeeded; the reasons of the others must all be `expected`.
 fn successes<T: std::fmt::Debug>(answers: Vec<Result<T, Status>>, expected: &str) -> usize {

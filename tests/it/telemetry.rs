@@ -1,0 +1,101 @@
+//! What leaves a process for its operator: traces, metrics, logs (X10).
+
+use std::sync::{Arc, Mutex};
+
+use crewup_issuer::Person;
+use crewup_proto::{
+    event::{CreateEventRequest, Event},
+    google::r#type::LatLng,
+};
+use crewup_tests::{Mesh, persona::party, raw};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    trace::v1::Span,
+};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::process::Process;
+
+#[derive(Clone, Default)]
+struct Receiver(Arc<Mutex<Vec<Span>>>);
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let resources = request.into_inner().resource_spans;
+        let spans = resources.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
+        self.0.lock().unwrap().extend(spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_over_otlp() {
+    let receiver = Receiver::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(receiver.clone()));
+    tokio::spawn(server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)));
+
+    let mesh = Mesh::start().await;
+    let made = mesh.person("host").create(party(None)).await.unwrap();
+    let mut process = Process::start(&mesh, "event", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    process.ready().await;
+    let token = format!("Bearer {}", mesh.issuer().token(&Person::named("host")));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let parent = format!("00-{trace}-b7ad6b7169203331-01");
+    let headers = [("authorization", token.as_bytes()), ("traceparent", parent.as_bytes())];
+    let request = crewup_proto::event::GetEventRequest { event_id: made.id.clone() };
+    raw::call(process.addr, "/crewup.event.v1.EventService/GetEvent", &headers, request.encode_to_vec()).await.unwrap();
+    let metrics = reqwest::get(format!("http://{}/metrics", process.plain)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rpc_server_call_duration_seconds_count"), "{metrics}");
+    assert!(metrics.contains("crewup.event.v1.EventService/GetEvent"));
+    assert!(process.terminate().await.success(), "SIGTERM is a clean end, and what is left is sent");
+
+    let spans = receiver.0.lock().unwrap().clone();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let ours: Vec<_> = spans.iter().filter(|span| hex(&span.trace_id) == trace).collect();
+    let call =
+        ours.iter().find(|span| span.name == "crewup.event.v1.EventService/GetEvent").expect("a span of the call");
+    assert_eq!(hex(&call.parent_span_id), "b7ad6b7169203331");
+    assert!(ours.iter().any(|span| span.parent_span_id == call.span_id && span.name == "get"), "a span of the query");
+    let all = format!("{spans:?}");
+    let secret = mesh.issuer().token(&Person::named("host"));
+    for secret in [secret.as_str(), "host@", "Pelikanplatz"] {
+        assert!(!all.contains(secret), "X10: a span carries {secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x10_logs_carry_no_token_e_mail_text_or_coordinate() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    host.id().await;
+    let mut process = Process::start(&mesh, "event", &[("RUST_LOG", "info,crewup_shared=debug,crewup_event=debug")]);
+    process.ready().await;
+    let location = Some(LatLng { latitude: 47.123_456, longitude: 8.654_321 });
+    let event = Event { description: "Secret garden".into(), location, ..party(Some(2)) };
+    let create = CreateEventRequest { event: Some(event), request_id: crewup_tests::persona::request_id() };
+    let made = host.events_at(process.addr).create_event(create.clone()).await.unwrap().into_inner().event.unwrap();
+    // Refusals log more than successes do.
+    let wrong = Event { name: "Secret\nname".into(), ..made.clone() };
+    let wrong = CreateEventRequest { event: Some(wrong), request_id: crewup_tests::persona::request_id() };
+    host.events_at(process.addr).create_event(wrong).await.unwrap_err();
+    let forged = format!("{}x", host.token());
+    mesh.with_token(forged.clone()).events_at(process.addr).create_event(create).await.unwrap_err();
+    assert!(process.terminate().await.success());
+
+    let log = process.logged();
+    assert!(log.contains("INVALID_FIELDS") && log.contains("TOKEN_INVALID") && log.contains("serving"), "{log}");
+    let secrets = [host.token(), &forged, "host@", "Secret", "Pelikanplatz", "47.123", "8.654", "crewup_dev_secret"];
+    for secret in secrets {
+        assert!(!log.contains(secret), "the log carries {secret}");
+    }
+}
