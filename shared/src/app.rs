@@ -20,6 +20,7 @@ use crate::{
     id::UserId,
     idempotency::{self, Once},
     outbox::{self, Emitted, Topic},
+    peer::Peers,
     standing::{self, Standings},
 };
 
@@ -43,6 +44,13 @@ pub struct Context {
     pub call: &'static Call,
 }
 
+impl Context {
+    /// The person who calls, or on whose behalf another service does.
+    pub fn person(&self) -> &Identity {
+        self.on_behalf.as_ref().unwrap_or(&self.identity)
+    }
+}
+
 /// A person who makes a call.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -59,6 +67,7 @@ pub struct Caller {
 pub struct App {
     db: Db,
     accounts: Arc<dyn Accounts>,
+    peers: Arc<Peers>,
     standings: Standings,
     wake: outbox::Wake,
 }
@@ -77,10 +86,32 @@ where
     type Run = Run;
 }
 
+/// A request with what other services say of it, or why they do not.
+pub struct Told<Req, T> {
+    /// What the caller sent.
+    pub request: Req,
+    /// What was asked.
+    pub told: std::result::Result<T, ErrorReason>,
+}
+
+/// Asks other services before a transaction: what an `async fn(&Peers, &Identity, &Req) -> Result<T>` is.
+pub trait Ask<'a, Req: 'a, T>: Fn(&'a Peers, &'a Identity, &'a Req) -> Self::Run + Send + Sync {
+    /// The running question.
+    type Run: Future<Output = Result<T>> + Send + 'a;
+}
+
+impl<'a, F, Run, Req: 'a, T> Ask<'a, Req, T> for F
+where
+    F: Fn(&'a Peers, &'a Identity, &'a Req) -> Run + Send + Sync,
+    Run: Future<Output = Result<T>> + Send + 'a,
+{
+    type Run = Run;
+}
+
 impl App {
     /// Puts the parts together.
-    pub fn new(db: Db, accounts: Arc<dyn Accounts>, wake: outbox::Wake) -> Self {
-        Self { db, accounts, standings: Standings::new(), wake }
+    pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, wake: outbox::Wake) -> Self {
+        Self { db, accounts, peers, standings: Standings::new(), wake }
     }
 
     /// The pool, for readiness and the workers.
@@ -126,6 +157,35 @@ impl App {
         self.writing(request, others, handler).await.map(Response::new).map_err(Error::into_status)
     }
 
+    /// As [`App::write`], for a handler that needs what other services say: `ask` asks them before the transaction, for no
+    /// call is made while one is open. The handler gets the request with the answer, or with why there is none.
+    pub async fn write_told<Req, T, Res, A, F>(
+        &self,
+        mut request: Request<Req>,
+        ask: A,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
+    where
+        A: for<'a> Ask<'a, Req, T>,
+        F: for<'a> Handler<'a, WriteCx, Told<Req, T>, Res>,
+    {
+        let context = request.extensions_mut().remove::<Context>();
+        let told = match &context {
+            Some(context) => ask(&self.peers, context.person(), request.get_ref()).await.map_err(|error| {
+                let reason = error.reason();
+                // It is not said again: the handler answers the reason.
+                tracing::debug!(%error, "a peer refused");
+                reason
+            }),
+            None => Err(ErrorReason::Internal),
+        };
+        let mut request = request.map(|request| Told { request, told });
+        if let Some(context) = context {
+            request.extensions_mut().insert(context);
+        }
+        self.writing(request, |_| Vec::new(), handler).await.map(Response::new).map_err(Error::into_status)
+    }
+
     async fn reading<Req, Res, F>(&self, request: Request<Req>, handler: F) -> Result<Res>
     where
         F: for<'a> Handler<'a, ReadCx, Req, Res>,
@@ -137,7 +197,7 @@ impl App {
             let done = async {
                 let standing = self.standings.get(&mut lease, id).await?;
                 standing::admit(standing, context.call)?;
-                let caller = Caller { id, role: context.identity.role, standing };
+                let caller = Caller { id, role: context.person().role, standing };
                 let mut cx = ReadCx { lease, caller };
                 let done = handler(&mut cx, &request).await;
                 Ok((done, cx.lease))
@@ -174,7 +234,7 @@ impl App {
                 let tx = Tx::begin(&self.db, &people).await?;
                 let standing = tx.standing(id).unwrap_or(Standing::Erased);
                 standing::admit(standing, context.call)?;
-                let caller = Caller { id, role: context.identity.role, standing };
+                let caller = Caller { id, role: context.person().role, standing };
                 let mut cx = WriteCx { tx, caller, call: context.call };
                 let res = handler(&mut cx, &request).await?;
                 cx.tx.commit(&self.wake).await?;
@@ -187,12 +247,13 @@ impl App {
         }
     }
 
+    /// Who calls, or on whose behalf another service does.
     async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
         let context = request
             .extensions_mut()
             .remove::<Context>()
             .ok_or_else(|| Error::internal("a call came past the layers"))?;
-        let identity = &context.identity;
+        let identity = context.person();
         let id = *identity.user.get_or_try_init(|| self.accounts.ensure(identity)).await?;
         Ok((context, id, request.into_inner()))
     }
@@ -263,13 +324,16 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Handlers never do
-    /// this; [`Accounts`] does, which comes before any call is a person's.
+    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Nobody is entered by
+    /// timed work and by reactions, which learn from what they claim whom they act on. Handlers never begin; [`Accounts`]
+    /// does, which comes before any call is a person's.
     pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
         let mut lease = db.lease().await?;
         lease.execute("begin").await?;
         let mut tx = Self { lease, now: DateTime::UNIX_EPOCH, standings: HashMap::new(), emitted: Vec::new() };
-        if !people.is_empty() {
+        if people.is_empty() {
+            tx.now = sqlx::query_scalar!(r#"select crewup.now() as "now!""#).fetch_one(&mut *tx.lease).await?;
+        } else {
             tx.enter(people).await?;
         }
         Ok(tx)

@@ -5,6 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Parser, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 use crate::issuer::Issuer;
 
@@ -54,9 +55,18 @@ pub struct Config {
     /// The audience that tokens must name.
     #[arg(long, env = "CREWUP_AUDIENCE", default_value = "crewup-api")]
     pub audience: String,
-    /// Where the user service is, for all the others.
+    /// Where the event service is, for those that call it. Every address of the host is a replica.
+    #[arg(long, env = "CREWUP_EVENT_URL", default_value = "http://127.0.0.1:50051")]
+    event_url: Url,
+    /// Where the group service is, likewise.
+    #[arg(long, env = "CREWUP_GROUP_URL", default_value = "http://127.0.0.1:50052")]
+    group_url: Url,
+    /// Where the user service is, likewise.
     #[arg(long, env = "CREWUP_USER_URL", default_value = "http://127.0.0.1:50053")]
-    pub user_url: String,
+    user_url: Url,
+    /// Where the safety service is, likewise.
+    #[arg(long, env = "CREWUP_SAFETY_URL", default_value = "http://127.0.0.1:50054")]
+    safety_url: Url,
     /// This service's client at the issuer. Default: `crewup-<service>`.
     #[arg(long, env = "CREWUP_CLIENT_ID")]
     pub client_id: Option<String>,
@@ -128,6 +138,17 @@ impl Config {
             return Err(Wrong { variable: "CREWUP_CLIENT_SECRET", wrong });
         }
         Ok(secret)
+    }
+
+    /// Where a service is that others call.
+    pub fn peer(&self, name: &str) -> Option<&Url> {
+        match name {
+            "event" => Some(&self.event_url),
+            "group" => Some(&self.group_url),
+            "user" => Some(&self.user_url),
+            "safety" => Some(&self.safety_url),
+            _ => None,
+        }
     }
 
     /// The longest that a call may take.

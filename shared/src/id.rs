@@ -56,3 +56,39 @@ id!(
     /// A rating.
     RatingId
 );
+id!(
+    /// A crew.
+    GroupId
+);
+id!(
+    /// A message of a crew.
+    MessageId
+);
+id!(
+    /// A request to join a private crew.
+    JoinRequestId
+);
+id!(
+    /// A link into a crew.
+    GroupInvitationId
+);
+id!(
+    /// A call for help: a batch of alerts.
+    AlertId
+);
+id!(
+    /// A ban.
+    BanId
+);
+id!(
+    /// An appeal against a ban.
+    AppealId
+);
+id!(
+    /// A report.
+    ReportId
+);
+id!(
+    /// An entry of moderation's log.
+    LogEntryId
+);

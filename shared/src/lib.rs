@@ -4,9 +4,9 @@
 //! crate does what is the same for all: tokens, access, transactions, errors, pages, outbox, telemetry, shutdown.
 //! It knows no event, crew or rating, and never will.
 
+pub mod accounts;
 pub mod app;
 pub mod auth;
-pub mod client;
 pub mod clock;
 pub mod config;
 pub mod convert;
@@ -23,6 +23,8 @@ pub mod mask;
 pub mod migrate;
 pub mod outbox;
 pub mod page;
+pub mod peer;
+pub mod schedule;
 pub mod server;
 pub mod standing;
 pub mod telemetry;

@@ -32,16 +32,23 @@ pub enum Topic {
     AttendanceLeft,
     /// Key: an event. Its start or place changed, or it was cancelled (E7).
     EventChanged,
+    /// Key: a crew. Somebody became a member or ceased to be one, or it was archived (S14).
+    CrewMembers,
+    /// Key: a batch of alerts. It was raised, changed, answered, escalated or closed (S2, S6, S7).
+    AlertChanged,
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::UserStanding, Self::AttendanceLeft, Self::EventChanged];
+    const ALL: [Self; 5] =
+        [Self::UserStanding, Self::AttendanceLeft, Self::EventChanged, Self::CrewMembers, Self::AlertChanged];
 
     const fn name(self) -> &'static str {
         match self {
             Self::UserStanding => "user.standing",
             Self::AttendanceLeft => "attendance.left",
             Self::EventChanged => "event.changed",
+            Self::CrewMembers => "crew.members",
+            Self::AlertChanged => "alert.changed",
         }
     }
 
@@ -49,7 +56,7 @@ impl Topic {
     const fn consumers(self) -> &'static [&'static str] {
         match self {
             Self::UserStanding => &["event"],
-            Self::AttendanceLeft | Self::EventChanged => &[],
+            Self::AttendanceLeft | Self::EventChanged | Self::CrewMembers | Self::AlertChanged => &[],
         }
     }
 
@@ -164,7 +171,7 @@ async fn step(db: &Db, consumer: &str, react: React, wake: &Wake) -> Result<bool
 async fn take(tx: &mut Tx, consumer: &str) -> Result<Option<Claim>> {
     let known = Topic::ALL.map(|topic| topic.name().to_owned());
     let row = sqlx::query!(
-        r#"select c.outbox_id, c.topic, c.key, c.subject, crewup.now() as "now!"
+        "select c.outbox_id, c.topic, c.key, c.subject
            from outbox_claims c
            where c.consumer = $1 and c.topic = any($2) and c.parked_at is null and c.due_at <= crewup.now()
              and not exists (
@@ -172,14 +179,13 @@ async fn take(tx: &mut Tx, consumer: &str) -> Result<Option<Claim>> {
                  where o.consumer = c.consumer and o.key = c.key and o.parked_at is null and o.outbox_id < c.outbox_id)
            order by c.outbox_id
            limit 1
-           for update of c skip locked"#,
+           for update of c skip locked",
         consumer,
         &known,
     )
     .fetch_optional(tx.db())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    tx.now = row.now;
     let topic = Topic::parse(&row.topic).ok_or_else(|| Error::internal(format!("unknown topic {}", row.topic)))?;
     Ok(Some(Claim { topic, key: row.key, subject: row.subject, id: row.outbox_id }))
 }

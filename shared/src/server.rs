@@ -13,6 +13,7 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use clap::Parser as _;
+use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     service::Routes,
@@ -21,15 +22,18 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    accounts::KnownAccounts,
     app::{Accounts, App},
     auth::Verifier,
-    client::{ServiceIdentity, UserPeer},
     config::{Config, Switch},
     db::Db,
     error::{Error, ErrorReason, Result},
     gauges, housekeeping,
+    issuer::Issuer,
     layer::EntryLayer,
     outbox::{self, React, Wake},
+    peer::{Peers, Resolver, ServiceIdentity},
+    schedule::{self, Job},
     telemetry::Telemetry,
 };
 
@@ -59,10 +63,14 @@ pub struct Service {
     pub schema: i64,
     /// Its gRPC services.
     pub routes: fn(&App) -> Routes,
-    /// How identities become profiles here. None: by asking the user service.
+    /// How identities become profiles here. None: by what the user service publishes, and by asking it.
     pub accounts: Option<MakeAccounts>,
+    /// The services that it calls.
+    pub peers: &'static [&'static str],
     /// What it does when it is told of something.
     pub react: Option<React>,
+    /// What it does when it is time.
+    pub jobs: &'static [Job],
 }
 
 /// A service that serves.
@@ -109,9 +117,9 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
             return fail(WRONG_SETTING, &first.join(" "));
         }
     };
-    let settings = config.database().and_then(|_| config.issuer()).and_then(|_| match service.accounts {
-        Some(_) => Ok(()),
-        None => config.client_secret().map(drop),
+    let settings = config.database().and_then(|_| config.issuer()).and_then(|_| match service.peers {
+        [] => Ok(()),
+        _ => config.client_secret().map(drop),
     });
     if let Err(wrong) = settings {
         return fail(WRONG_SETTING, &wrong.to_string());
@@ -184,16 +192,13 @@ pub fn start(
     let db = Db::new(options, &format!("crewup-{}", service.name), config.db_connections.into())?;
     let issuer = config.issuer().map_err(Error::internal)?;
     let verifier = Arc::new(Verifier::new(issuer.clone(), &config.audience));
+    let (peers, resolvers) = peers(service, config, issuer)?;
     let accounts = match service.accounts {
         Some(accounts) => accounts(&db),
-        None => {
-            let client = config.client_id.clone().unwrap_or_else(|| format!("crewup-{}", service.name));
-            let secret = config.client_secret().map_err(Error::internal)?;
-            UserPeer::new(&config.user_url, ServiceIdentity::new(issuer, &client, secret))?
-        }
+        None => Arc::new(KnownAccounts::new(db.clone(), Arc::clone(&peers))),
     };
     let wake = Wake::default();
-    let app = App::new(db.clone(), accounts, wake.clone());
+    let app = App::new(db.clone(), accounts, peers, wake.clone());
     let (stop, stopped) = watch::channel(false);
     let (addr, plain_addr) =
         (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
@@ -221,14 +226,34 @@ pub fn start(
     });
     tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
     tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
+    for resolver in resolvers {
+        tasks.spawn(resolver.work(stopped.clone()));
+    }
     if config.relay == Switch::On {
-        tasks.spawn(housekeeping::work(db.clone(), stopped.clone()));
+        for job in [&housekeeping::JOB].into_iter().chain(service.jobs) {
+            tasks.spawn(schedule::work(db.clone(), job, wake.clone(), stopped.clone()));
+        }
         tasks.spawn(gauges::work(db.clone(), service.name, stopped.clone()));
         if let Some(react) = service.react {
             tasks.spawn(outbox::work(db, service.name, react, wake, stopped));
         }
     }
     Ok(Running { addr, plain_addr, stop, tasks, grace: config.grace() })
+}
+
+fn peers(service: &Service, config: &Config, issuer: Issuer) -> Result<(Arc<Peers>, Vec<Resolver>)> {
+    let client = config.client_id.clone().unwrap_or_else(|| format!("crewup-{}", service.name));
+    let secret = match service.peers {
+        [] => SecretString::default(),
+        _ => config.client_secret().map_err(Error::internal)?,
+    };
+    let mut urls = Vec::new();
+    for name in service.peers {
+        let url = config.peer(name).ok_or_else(|| Error::internal(format!("{name} is nobody's peer")))?;
+        urls.push((*name, url.clone()));
+    }
+    let (peers, resolvers) = Peers::new(ServiceIdentity::new(issuer, &client, secret), &urls);
+    Ok((Arc::new(peers), resolvers))
 }
 
 fn reflected(routes: Routes) -> Result<Routes> {

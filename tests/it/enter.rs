@@ -121,13 +121,13 @@ async fn u6_m4_states_have_an_order_and_a_ban_ends_by_the_clock() {
     for sql in [
         "select",
         "update users set is_active = false",
-        "insert into bans (id, user_id, reason, created_by, created_at, expires_at)
-         select u.id, u.id, 'reasons enough', u.id, crewup.now(), crewup.now() + interval '1 hour' from users u",
+        "insert into bans (id, root_id, violation, user_id, reason, created_by, created_at, expires_at)
+         select u.id, u.id, 'spam', u.id, 'reasons enough', u.id, crewup.now(), crewup.now() + interval '1 hour' from users u",
         "update users set is_active = true",
         "update crewup.test_clock set shift = shift + interval '1 hour'",
         "update bans set ended_at = crewup.now()",
-        "insert into bans (id, user_id, reason, created_by, created_at)
-         select uuid_generate_v4(), u.id, 'reasons enough', u.id, crewup.now() from users u",
+        "insert into bans (id, root_id, violation, user_id, reason, created_by, created_at)
+         select uuid_generate_v4(), u.id, 'spam', u.id, 'reasons enough', u.id, crewup.now() from users u",
         "update users set erased_at = crewup.now()",
         "delete from bans",
     ] {

@@ -39,8 +39,8 @@ pub(crate) async fn event(conn: &mut PgConnection, event: Uuid, creator: Uuid) {
 /// An open ban without an end.
 pub(crate) async fn ban(conn: &mut PgConnection, ban: Uuid, person: Uuid, by: Uuid) {
     sqlx::query(
-        "insert into bans (id, user_id, reason, created_by, created_at)
-         values ($1, $2, 'reasons enough', $3, crewup.now())",
+        "insert into bans (id, root_id, user_id, violation, reason, created_by, created_at)
+         values ($1, $1, $2, 'spam', 'reasons enough', $3, crewup.now())",
     )
     .bind(ban)
     .bind(person)

@@ -63,10 +63,13 @@ async fn updated_at_moves_by_itself_and_revision_only_when_it_is_raised() {
     conn.execute(AssertSqlSafe(format!(
         "insert into groups (id, event_id, name) values ('{group}', '{event}', 'g');
          insert into group_members (group_id, user_id) values ('{group}', '{person}');
-         insert into messages (group_id, sender_id, content) values ('{group}', '{person}', 'c');
-         insert into safety_alerts (group_id, user_id) values ('{group}', '{person}');
+         insert into messages (group_id, sender_id, content, sequence) values ('{group}', '{person}', 'c', 1);
+         insert into alert_batches (id, user_id, state, created_at, updated_at, expires_at)
+         values ('{batch}', '{person}', 'active', crewup.now(), crewup.now(), crewup.now());
+         insert into safety_alerts (batch_id, group_id, user_id) values ('{batch}', '{group}', '{person}');
          insert into event_attendees (event_id, user_id) values ('{event}', '{person}');",
         group = id(20),
+        batch = id(30),
         event = id(10),
         person = id(0),
     )))
@@ -122,8 +125,8 @@ async fn e8_e11_e20_the_new_tables_refuse_what_must_not_be() {
     let invitation = "insert into event_invitations
         (id, event_id, created_by, created_at, token_hash, invitee_id, max_uses, uses)
         select uuid_generate_v4(), id, creator_id, crewup.now(), ";
-    let ban = "insert into bans (id, user_id, reason, created_by, created_at, expires_at, ended_by)
-        select uuid_generate_v4(), id, ";
+    let ban = "insert into bans (id, root_id, violation, user_id, reason, created_by, created_at, expires_at, ended_by)
+        select uuid_generate_v4(), id, 'spam', id, ";
     for (constraint, sql) in [
         ("event_seats_check", format!("{seats} 2, 3, 0 from events")),
         ("event_seats_going_check", format!("{seats} 2, -1, 0 from events")),

@@ -13,7 +13,7 @@ use crewup_shared::{
 
 use crate::{
     access,
-    events::locked,
+    events::held,
     model::{self, Answer, Change, Event, Queue, Status},
     store,
 };
@@ -26,24 +26,24 @@ pub(crate) async fn set(cx: &mut WriteCx, req: &SetAttendanceRequest) -> Result<
     fields.done()?;
     let wanted = wanted.and_then(Status::from_wire).ok_or_else(|| Error::internal("an enum past its check"))?;
 
-    let event = locked(cx, id).await?;
+    let event = held(cx, id).await?;
     let change = match model::answer(&event, wanted)? {
-        Answer::Unchanged => return Ok(held(event.my_status(), event.my_position)),
+        Answer::Unchanged => return Ok(answered(event.my_status(), event.my_position)),
         Answer::Changed(change) => change,
     };
     let caller = cx.caller.id;
     let promoted = apply(&mut cx.tx, &event, caller, &change).await?;
     if change.queue == Queue::Join && !promoted.contains(&caller) {
-        return Ok(held(
+        return Ok(answered(
             event.my_status(),
             Some(event.waiting + 1 - i32::try_from(promoted.len()).unwrap_or_default()),
         ));
     }
     let now_held = if promoted.contains(&caller) { Some(Status::Going) } else { change.status };
-    Ok(held(now_held, None))
+    Ok(answered(now_held, None))
 }
 
-fn held(status: Option<Status>, position: Option<i32>) -> SetAttendanceResponse {
+fn answered(status: Option<Status>, position: Option<i32>) -> SetAttendanceResponse {
     let status = status.map_or(0, |status| status.to_wire().into());
     SetAttendanceResponse { attendance: Some(Attendance { status, waitlist_position: position }) }
 }
@@ -108,7 +108,7 @@ pub(crate) async fn remove(cx: &mut WriteCx, req: &RemoveAttendeeRequest) -> Res
     let user: UserId = fields.id("user_id", &req.user_id);
     fields.done()?;
 
-    let event = locked(cx, id).await?;
+    let event = held(cx, id).await?;
     access::own(&event, &cx.caller)?;
     if user == cx.caller.id {
         return Err(Error::field(ErrorReason::SelfNotAllowed, "user_id", "is the caller's own"));

@@ -13,7 +13,7 @@ use crewup_shared::{
 use crate::{
     access,
     model::{self, Draft, Edit, Event},
-    store,
+    store::{self, events::Hold},
 };
 
 /// CreateEvent (E1-E3, E19, X1).
@@ -45,7 +45,7 @@ pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateEventRequest) -> Result
     fields.done()?;
 
     let (caller, now) = (cx.caller.id, cx.now());
-    let event = locked(cx, id).await?;
+    let event = held(cx, id).await?;
     access::own(&event, &cx.caller)?;
     let draft = edit.apply(&event)?;
 
@@ -70,8 +70,7 @@ pub(crate) async fn cancel(cx: &mut WriteCx, req: &CancelEventRequest) -> Result
     fields.done()?;
 
     let (caller, moderator) = (cx.caller.id, access::is_moderator(&cx.caller));
-    store::events::lock(cx.db(), id).await?;
-    let mut event = store::events::load(cx.db(), caller, moderator, id).await?;
+    let mut event = store::events::held(cx.db(), caller, moderator, id, Hold::End).await?;
     access::own_or_moderator(&event, &cx.caller)?;
     if !event.is_cancelled {
         event.must_not_be_over()?;
@@ -95,8 +94,8 @@ pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteEventRequest) -> Result
     let id = fields.id("event_id", &req.event_id);
     fields.done()?;
 
-    let now = cx.now();
-    let event = locked(cx, id).await?;
+    let (caller, now) = (cx.caller.id, cx.now());
+    let event = store::events::held(cx.db(), caller, false, id, Hold::End).await?;
     access::own(&event, &cx.caller)?;
     if event.has_guests {
         return Err(ErrorReason::EventHasHistory.into());
@@ -105,9 +104,8 @@ pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteEventRequest) -> Result
     Ok(DeleteEventResponse {})
 }
 
-/// Takes the event's lock and reads it, in this order, as the caller sees it.
-pub(crate) async fn locked(cx: &mut WriteCx, id: EventId) -> Result<Event> {
+/// The event that a change is about, under its lock, as the caller sees it.
+pub(crate) async fn held(cx: &mut WriteCx, id: EventId) -> Result<Event> {
     let caller = cx.caller.id;
-    store::events::lock(cx.db(), id).await?;
-    store::events::get(cx.db(), caller, id).await
+    store::events::held(cx.db(), caller, false, id, Hold::Change).await
 }

@@ -16,9 +16,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     access,
-    events::locked,
+    events::held,
     store::{
         self,
+        events::Hold,
         invitations::{Invitation, Key},
     },
 };
@@ -43,7 +44,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
     let new = parse(&mut fields, req, id, now);
     fields.done()?;
 
-    let event = locked(cx, new.event_id).await?;
+    let event = held(cx, new.event_id).await?;
     access::own(&event, &cx.caller)?;
     event.must_take_place()?;
     event.must_not_be_over()?;
@@ -136,8 +137,7 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
         _ => None,
     };
     let (invitation, event_id) = found.ok_or(ErrorReason::InvitationNotFound)?;
-    store::events::lock(cx.db(), event_id).await?;
-    let event = store::events::load(cx.db(), caller, true, event_id).await.map_err(hidden)?;
+    let event = store::events::held(cx.db(), caller, true, event_id, Hold::Change).await.map_err(hidden)?;
     let needs_access = event.creator_id != caller && !event.is_public;
     // A used-up link first: it must tell nothing of the event. What it gave is undone if the event refuses.
     if needs_access

@@ -28,10 +28,12 @@ pub static SERVICE: Service = Service {
     name: "event",
     port: 50051,
     plain_port: 9051,
-    schema: 8,
+    schema: 10,
     routes,
     accounts: None,
+    peers: &["user"],
     react: Some(react::react),
+    jobs: &[],
 };
 
 fn routes(app: &App) -> Routes {

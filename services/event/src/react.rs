@@ -11,14 +11,17 @@ use crewup_shared::{
 };
 use futures_util::future::BoxFuture;
 
-use crate::{attendance, events, store};
+use crate::{
+    attendance, events,
+    store::{self, events::Hold},
+};
 
 /// The service's reactions.
 pub(crate) fn react(tx: &mut Tx, claim: Claim) -> BoxFuture<'_, Result<()>> {
     Box::pin(async move {
         match claim.topic {
             Topic::UserStanding => user_standing(tx, UserId(claim.key)).await,
-            Topic::AttendanceLeft | Topic::EventChanged => Ok(()),
+            Topic::AttendanceLeft | Topic::EventChanged | Topic::CrewMembers | Topic::AlertChanged => Ok(()),
         }
     })
 }
@@ -40,8 +43,8 @@ async fn user_standing(tx: &mut Tx, user: UserId) -> Result<()> {
 /// own that have not started, if `cancels`. Event by event in id order (X6), each read again under its lock.
 async fn withdraw(tx: &mut Tx, user: UserId, until: Option<DateTime<Utc>>, cancels: bool) -> Result<()> {
     for id in store::attendees::concerned(tx.db(), user, until).await? {
-        store::events::lock(tx.db(), id).await?;
-        let event = match store::events::load(tx.db(), user, true, id).await {
+        let hold = if cancels { Hold::End } else { Hold::Change };
+        let event = match store::events::held(tx.db(), user, true, id, hold).await {
             Ok(event) => event,
             // Deleted meanwhile.
             Err(error) if error.reason() == ErrorReason::NotFound => continue,

@@ -30,8 +30,17 @@ use tonic::service::Routes;
 use crate::accounts::LocalAccounts;
 
 /// What makes this service the user service.
-pub static SERVICE: Service =
-    Service { name: "user", port: 50053, plain_port: 9053, schema: 9, routes, accounts: Some(accounts), react: None };
+pub static SERVICE: Service = Service {
+    name: "user",
+    port: 50053,
+    plain_port: 9053,
+    schema: 9,
+    routes,
+    accounts: Some(accounts),
+    peers: &[],
+    react: None,
+    jobs: &[],
+};
 
 fn accounts(db: &Db) -> Arc<dyn Accounts> {
     Arc::new(LocalAccounts(db.clone()))

@@ -1,6 +1,7 @@
 use chrono::Duration;
 use crewup_proto::event::{AttendanceStatus, Event};
 use crewup_tests::{Mesh, persona::party, refusal::reason};
+use uuid::Uuid;
 
 use super::{Count, counted};
 
@@ -107,14 +108,8 @@ async fn e14_more_seats_promote_as_many_as_fit_and_fewer_than_going_are_refused(
 
 /// A ban without an end, as the moderation service will write it.
 pub(crate) async fn ban(mesh: &Mesh, user: &str) {
-    sqlx::query(
-        "insert into bans (id, user_id, reason, created_by, created_at)
-         values (uuid_generate_v4(), $1::uuid, 'a test of what a ban does', $1::uuid, crewup.now())",
-    )
-    .bind(user)
-    .execute(&mut mesh.db.connect_as("moderation").await)
-    .await
-    .unwrap();
+    let user: Uuid = user.parse().unwrap();
+    crate::people::ban(&mut mesh.db.connect_as("moderation").await, Uuid::now_v7(), user, user).await;
 }
 
 #[tokio::test]

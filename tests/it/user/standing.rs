@@ -111,30 +111,16 @@ async fn u9_with_an_active_alert_of_ones_own_nobody_is_deactivated() {
     let mesh = Mesh::start().await;
     let people = mesh.crowd(2).await;
     let ids = ids(&people).await;
-    let event = people[0].create(crewup_tests::persona::party(None)).await.unwrap().id;
-    let crew = Uuid::now_v7();
     let mut db = mesh.db.connect().await;
-    sqlx::query("insert into groups (id, event_id, name) values ($1, $2::uuid, 'Crew')")
-        .bind(crew)
-        .bind(&event)
-        .execute(&mut db)
-        .await
-        .unwrap();
-    for user in &ids {
-        sqlx::query("insert into group_members (group_id, user_id) values ($1, $2::uuid)")
-            .bind(crew)
-            .bind(user)
-            .execute(&mut db)
-            .await
-            .unwrap();
-    }
-    sqlx::query("insert into safety_alerts (user_id, group_id, batch_id) values ($1::uuid, $2, $3)")
-        .bind(&ids[0])
-        .bind(crew)
-        .bind(Uuid::now_v7())
-        .execute(&mut db)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into alert_batches (id, user_id, state, created_at, updated_at, expires_at)
+         values ($1, $2::uuid, 'active', crewup.now(), crewup.now(), crewup.now() + interval '1 day')",
+    )
+    .bind(Uuid::now_v7())
+    .bind(&ids[0])
+    .execute(&mut db)
+    .await
+    .unwrap();
     let put_aside = |person: usize| {
         let mut users = people[person].users();
         async move { users.deactivate_me(DeactivateMeRequest {}).await }
@@ -143,6 +129,11 @@ async fn u9_with_an_active_alert_of_ones_own_nobody_is_deactivated() {
     assert_eq!(people[0].me().await.unwrap().state(), UserState::Active);
     assert_eq!(told(&mesh, &ids[0]).await, 0);
     put_aside(1).await.unwrap();
-    sqlx::query("update safety_alerts set resolved_at = crewup.now()").execute(&mut db).await.unwrap();
+    sqlx::query(
+        "update alert_batches set state = 'resolved', closed_at = crewup.now(), resolved_by = user_id, resolved_as = 'sender'",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
     put_aside(0).await.unwrap();
 }

@@ -31,14 +31,33 @@ pub(crate) async fn batch(db: &mut PgConnection, viewer: UserId, events: &[Event
     Ok(seen!(viewer, false, "where e.id = any($3)", &ids).fetch_all(db).await?)
 }
 
-/// Takes the lock that orders all changes of an event and its seats. In a statement of its own: what is read after it
-/// is read after whoever held it before (E8).
+/// What a write does with the event that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Changes it or its seats.
+    Change,
+    /// Cancels or deletes it: no crew may be holding it still (E16).
+    End,
+}
+
+/// As [`load`], under the lock that orders all changes of an event and its seats (E8).
 #[tracing::instrument(skip_all)]
-pub(crate) async fn lock(db: &mut PgConnection, event: EventId) -> Result<()> {
-    let row = sqlx::query!("select event_id from event_seats where event_id = $1 for update", event.0)
-        .fetch_optional(db)
-        .await?;
-    row.map(drop).ok_or_else(|| ErrorReason::NotFound.into())
+pub(crate) async fn held(
+    db: &mut PgConnection,
+    viewer: UserId,
+    all_private: bool,
+    event: EventId,
+    hold: Hold,
+) -> Result<Event> {
+    let event = seen!(
+        from "crewup.event_held($1, $2, $3, $4)",
+        viewer,
+        all_private,
+        "",
+        event.0,
+        hold == Hold::End,
+    );
+    event.fetch_optional(db).await?.ok_or_else(|| ErrorReason::NotFound.into())
 }
 
 /// Makes an event with its seats; the creator holds the first (E19).
