@@ -15,8 +15,8 @@ use crate::{
     cluster::{self, TestDb},
 };
 
-/// The services that are built so far.
-pub const SERVICES: [&Service; 2] = [&crewup_event::SERVICE, &crewup_user::SERVICE];
+/// The services that are built so far, each after those that it calls.
+pub const SERVICES: [&Service; 2] = [&crewup_user::SERVICE, &crewup_event::SERVICE];
 
 /// The issuer of this test process. It has a thread of its own and outlives every test.
 pub async fn issuer() -> &'static Issuer {
@@ -52,8 +52,7 @@ impl Mesh {
     /// The services on `db`, trusting `issuer`.
     pub async fn with(db: TestDb, issuer: &'static Issuer, settings: &[&str]) -> Self {
         let mut mesh = Self { db, issuer, running: Vec::new() };
-        // The user service first: the others ask it.
-        for service in SERVICES.into_iter().rev() {
+        for service in SERVICES {
             mesh.add(service, settings).await;
         }
         mesh
@@ -63,16 +62,14 @@ impl Mesh {
     pub async fn add(&mut self, service: &'static Service, settings: &[&str]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let user_url = format!("http://{}", self.addr("user").or(listener.local_addr().ok()).expect("an address"));
         let database_url = self.db.url_as(service.name);
+        let peers: Vec<_> = service.peers.iter().map(|peer| self.peer(peer)).collect();
         let known = [
             "crewup",
             "--database-url",
             &database_url,
             "--issuer",
             self.issuer.url(),
-            "--user-url",
-            &user_url,
             "--client-secret",
             &self.issuer.config().client_secret,
             "--mode",
@@ -80,12 +77,19 @@ impl Mesh {
             "--reflection",
             "on",
         ];
-        let config = Config::parse_from(known.iter().chain(settings));
+        let peers = peers.iter().flat_map(|(flag, url)| [flag.as_str(), url.as_str()]);
+        let config = Config::parse_from(known.into_iter().chain(peers).chain(settings.iter().copied()));
         let registry = crewup_shared::telemetry::Registry::new();
         let running = server::start(service, &config, listener, plain, registry).expect("the service starts");
         let addr = running.addr;
         self.running.push((service.name, running));
         addr
+    }
+
+    /// The setting that says where a service is, and where that is.
+    fn peer(&self, name: &str) -> (String, String) {
+        let addr = self.addr(name).unwrap_or_else(|| panic!("{name} starts before those that call it"));
+        (format!("--{name}-url"), format!("http://{addr}"))
     }
 
     /// Where a service's first replica is.
@@ -110,7 +114,7 @@ impl Mesh {
 
     /// Whoever shows this token.
     pub fn with_token(&self, token: String) -> Persona {
-        Persona::new(token, self.addr("event").expect("event runs"), self.addr("user").expect("user runs"))
+        Persona::new(token, self.running.iter().rev().map(|(name, running)| (*name, running.addr)))
     }
 
     /// `count` people, each with a profile.

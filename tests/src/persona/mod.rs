@@ -1,0 +1,136 @@
+//! People who call the services, and the few things that most of them do.
+
+mod events;
+mod people;
+
+pub use events::{party, private_party};
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use crewup_proto::{
+    event::event_service_client::EventServiceClient, group::group_service_client::GroupServiceClient,
+    moderation::moderation_service_client::ModerationServiceClient, safety::safety_service_client::SafetyServiceClient,
+    user::user_service_client::UserServiceClient,
+};
+use futures_util::future::join_all;
+use prost_types::Timestamp;
+use tokio::sync::OnceCell;
+use tonic::{
+    Request, Status,
+    metadata::AsciiMetadataValue,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use uuid::Uuid;
+
+/// Puts a token on every call.
+#[derive(Clone)]
+pub struct Bearer(AsciiMetadataValue);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// A channel that carries a token.
+pub type Authed = InterceptedService<Channel, Bearer>;
+
+/// A person with a token.
+pub struct Persona {
+    token: String,
+    services: HashMap<&'static str, Channel>,
+    id: OnceCell<String>,
+}
+
+impl Persona {
+    pub(crate) fn new(token: String, services: impl IntoIterator<Item = (&'static str, SocketAddr)>) -> Self {
+        let services = services.into_iter().map(|(name, addr)| (name, channel(addr))).collect();
+        Self { token, services, id: OnceCell::new() }
+    }
+
+    /// The token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    fn bearer(&self) -> Bearer {
+        Bearer(format!("Bearer {}", self.token).parse().expect("a token is ASCII"))
+    }
+
+    fn service(&self, name: &str) -> Channel {
+        self.services.get(name).unwrap_or_else(|| panic!("no {name} service in this mesh")).clone()
+    }
+
+    /// The event service.
+    pub fn events(&self) -> EventServiceClient<Authed> {
+        EventServiceClient::with_interceptor(self.service("event"), self.bearer())
+    }
+
+    /// The event service at another replica.
+    pub fn events_at(&self, addr: SocketAddr) -> EventServiceClient<Authed> {
+        EventServiceClient::with_interceptor(channel(addr), self.bearer())
+    }
+
+    /// The group service.
+    pub fn groups(&self) -> GroupServiceClient<Authed> {
+        GroupServiceClient::with_interceptor(self.service("group"), self.bearer())
+    }
+
+    /// The user service.
+    pub fn users(&self) -> UserServiceClient<Authed> {
+        UserServiceClient::with_interceptor(self.service("user"), self.bearer())
+    }
+
+    /// The user service at another replica.
+    pub fn users_at(&self, addr: SocketAddr) -> UserServiceClient<Authed> {
+        UserServiceClient::with_interceptor(channel(addr), self.bearer())
+    }
+
+    /// The safety service.
+    pub fn safety(&self) -> SafetyServiceClient<Authed> {
+        SafetyServiceClient::with_interceptor(self.service("safety"), self.bearer())
+    }
+
+    /// The moderation service.
+    pub fn moderation(&self) -> ModerationServiceClient<Authed> {
+        ModerationServiceClient::with_interceptor(self.service("moderation"), self.bearer())
+    }
+
+    /// The person's id.
+    pub async fn id(&self) -> String {
+        let id = self.id.get_or_init(|| async { self.me().await.expect("GetMe").id });
+        id.await.clone()
+    }
+}
+
+/// Everyone at once, each as a task of its own.
+pub async fn at_once<T, F>(people: &Arc<Vec<Persona>>, act: impl Fn(usize, Arc<Vec<Persona>>) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks = (0..people.len()).map(|at| tokio::spawn(act(at, Arc::clone(people))));
+    join_all(tasks).await.into_iter().map(|done| done.expect("no panic")).collect()
+}
+
+/// A channel that connects when it is first used.
+pub fn channel(addr: SocketAddr) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("an address");
+    endpoint.tcp_nodelay(true).timeout(Duration::from_secs(20)).connect_lazy()
+}
+
+/// A new request id.
+pub fn request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// An instant from now by the machine's clock, which is the database's until a test moves that one.
+#[allow(clippy::disallowed_methods, reason = "a client has only its own clock")]
+pub fn in_hours(hours: i64) -> Timestamp {
+    let at: DateTime<Utc> = Utc::now() + chrono::Duration::hours(hours);
+    // The database keeps microseconds.
+    crewup_shared::convert::timestamp(at.trunc_subsecs(6))
+}
