@@ -3,14 +3,17 @@
 set local search_path = public;
 
 -- S2, S3: what a call for help is, beside its row for each crew. What kind of help and the message are in those rows, as
--- the reference has it. level and next_level_at: S7, null once it is stopped or complete. publish_count grows with each
+-- the reference has it. raised_at, level and next_level_at: S7, the last null once it is stopped or complete; raising it
+-- again begins at level 0, and reached_hosts remembers that hosts and moderators know of it. publish_count grows with each
 -- raising and escalation, revision with every change that somebody sees. excluded_*: S12.
 create table alert_batches (
     id uuid primary key,
     user_id uuid not null references users (id),
     state text not null check (state in ('active', 'resolved', 'expired')),
+    raised_at timestamptz not null,
     level integer not null default 0 check (level between 0 and 2),
     next_level_at timestamptz,
+    reached_hosts boolean not null default false,
     publish_count integer not null default 1 check (publish_count > 0),
     revision bigint not null default 1,
     excluded_group_ids uuid[] not null default '{}',
@@ -47,7 +50,7 @@ create table alert_places (
 );
 
 -- S6, S13: what is known of a person whom the alert reached. Who is a recipient now is not decided here but by
--- crewup.alert_recipients, so that a removed member loses the alert at once (S14).
+-- crewup.recipients_of, so that a removed member loses the alert at once (S14).
 create table alert_recipients (
     batch_id uuid not null references alert_batches (id),
     user_id uuid not null references users (id),
@@ -70,10 +73,12 @@ set batch_id = uuid_generate_v5(uuid_ns_oid(), coalesce(a.batch_id, a.id) || ' '
 where a.batch_id is null
     or exists (select from safety_alerts o where o.batch_id = a.batch_id and o.user_id <> a.user_id);
 
-insert into alert_batches
-    (id, user_id, state, level, created_at, updated_at, expires_at, closed_at, resolved_by, resolved_as)
+insert into alert_batches (
+    id, user_id, state, raised_at, level, reached_hosts, created_at, updated_at, expires_at, closed_at, resolved_by,
+    resolved_as
+)
 select
-    b.id, b.user_id, b.state, 2, b.created_at, b.updated_at, b.expires_at,
+    b.id, b.user_id, b.state, b.created_at, 2, true, b.created_at, b.updated_at, b.expires_at,
     case b.state when 'resolved' then b.resolved_at when 'expired' then least(b.expires_at, crewup.now()) end,
     case b.state when 'resolved' then b.resolver end,
     case b.state when 'resolved' then case when b.resolver = b.user_id then 'sender' else 'moderator' end end
@@ -125,7 +130,7 @@ where b.state = 'active';
 
 -- S6: whom a batch reaches now, and why, the first reason that applies: present members of its crews; from level 2 on the
 -- creators of its events and the moderators; less the sender, who was left out (S12), and who may read nothing.
-create function crewup.alert_recipients(batch uuid) returns table (
+create function crewup.recipients_of(batch uuid) returns table (
     user_id uuid, kind text, leads_crew boolean
 )
 language sql stable as $$
@@ -133,25 +138,96 @@ language sql stable as $$
     from (
         select m.user_id, 1 as kind, m.is_admin as leads_crew
         from safety_alerts a
+        join alert_batches b on b.id = a.batch_id
         join api_group_members m on m.group_id = a.group_id
-        where a.batch_id = batch
+        where a.batch_id = batch and a.group_id <> all (b.excluded_group_ids)
         union all
         select e.creator_id, 2, false
         from safety_alerts a
+        join alert_batches b on b.id = a.batch_id
         join api_groups g on g.id = a.group_id
         join api_events e on e.id = g.event_id
-        join alert_batches b on b.id = a.batch_id
-        where a.batch_id = batch and b.level >= 2
+        where a.batch_id = batch and b.reached_hosts and a.group_id <> all (b.excluded_group_ids)
         union all
         select o.user_id, 3, false
         from api_user_roles o
         join alert_batches b on b.id = batch
-        where b.level >= 2
+        where b.reached_hosts
     ) r
     join alert_batches b on b.id = batch
     join api_users u on u.id = r.user_id and u.state = 'active'
     where r.user_id <> b.user_id and r.user_id <> all (b.excluded_user_ids)
     group by r.user_id
+$$;
+
+-- An alert as one person sees it: the batch, its crews and whom it reaches, in one row. crews and recipients are arrays of
+-- objects, in the order in which they are shown.
+create type crewup.alert as (
+    id uuid, user_id uuid, first_name varchar, last_name varchar, state text, level integer, next_level_at timestamptz,
+    publish_count integer, revision bigint, excluded_group_ids uuid[], excluded_user_ids uuid[],
+    created_at timestamptz, updated_at timestamptz, expires_at timestamptz, closed_at timestamptz,
+    resolved_by uuid, resolver_first_name varchar, resolver_last_name varchar, resolved_as text, reason text,
+    alert_type varchar, message text,
+    latitude numeric, longitude numeric, accuracy_meters double precision, recorded_at timestamptz,
+    crews jsonb, recipients jsonb,
+    my_kind text, i_lead boolean, my_answer text, now timestamptz
+);
+
+-- The sender sees it, whom it reaches, and a moderator who was not left out.
+create function crewup.alerts_seen_by(viewer uuid, moderates boolean) returns setof crewup.alert
+language sql stable as $$
+    select
+        b.id, b.user_id, s.first_name, s.last_name, b.state, b.level, b.next_level_at,
+        b.publish_count, b.revision, b.excluded_group_ids, b.excluded_user_ids,
+        b.created_at, b.updated_at, b.expires_at, b.closed_at,
+        b.resolved_by, o.first_name, o.last_name, b.resolved_as, b.reason,
+        c.alert_type, c.message,
+        l.latitude, l.longitude, l.accuracy_meters, l.recorded_at,
+        c.crews, coalesce(r.recipients, '[]'),
+        r.my_kind, coalesce(r.i_lead, false), r.my_answer, crewup.now()
+    from alert_batches b
+    join api_users s on s.id = b.user_id
+    left join api_users o on o.id = b.resolved_by
+    left join alert_places l on l.batch_id = b.id
+    cross join lateral (
+        select
+            min(a.alert_type) as alert_type,
+            min(a.message) as message,
+            coalesce(jsonb_agg(jsonb_build_object(
+                'id', a.id, 'group_id', g.id, 'group_name', g.name, 'event_id', e.id, 'event_name', e.name,
+                'event_address', e.address, 'created_at', a.created_at
+            ) order by a.created_at, a.id) filter (where a.group_id <> all (b.excluded_group_ids)), '[]') as crews
+        from safety_alerts a
+        join api_groups g on g.id = a.group_id
+        left join api_events e on e.id = g.event_id
+        where a.batch_id = b.id
+    ) c
+    cross join lateral (
+        select
+            jsonb_agg(jsonb_build_object(
+                'user_id', p.user_id, 'first_name', u.first_name, 'last_name', u.last_name, 'kind', p.kind,
+                'published_at', x.published_at, 'delivered_at', x.delivered_at, 'answer', x.answer,
+                'answered_at', x.answered_at
+            ) order by p.kind, u.first_name, u.last_name, p.user_id) as recipients,
+            max(p.kind) filter (where p.user_id = viewer) as my_kind,
+            bool_or(p.leads_crew) filter (where p.user_id = viewer) as i_lead,
+            max(x.answer) filter (where p.user_id = viewer) as my_answer
+        from crewup.recipients_of(b.id) p
+        join api_users u on u.id = p.user_id
+        left join alert_recipients x on x.batch_id = b.id and x.user_id = p.user_id
+    ) r
+    where b.user_id = viewer
+        or r.my_kind is not null
+        or (moderates and viewer <> all (b.excluded_user_ids))
+$$;
+
+-- The alert that a write is about: its row is locked, then it is read, as crew_held does it.
+create function crewup.alert_held(viewer uuid, moderates boolean, batch uuid) returns setof crewup.alert
+language plpgsql volatile set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform from alert_batches b where b.id = batch for no key update;
+    return query select a.* from crewup.alerts_seen_by(viewer, moderates) a where a.id = batch;
+end;
 $$;
 
 -- S1: the crews that a person can alert now: those of which one is a member, or was until a ban ended it, of events whose
@@ -172,13 +248,19 @@ language sql stable as $$
     where crewup.now() between e.event_start - interval '2 hours' and e.effective_end + interval '2 hours'
 $$;
 
-revoke execute on function crewup.alert_recipients(uuid), crewup.alertable_crews(uuid) from public;
-grant execute on function crewup.alert_recipients(uuid), crewup.alertable_crews(uuid) to crewup_safety;
+revoke execute on function
+crewup.recipients_of(uuid), crewup.alertable_crews(uuid), crewup.alerts_seen_by(uuid, boolean),
+crewup.alert_held(uuid, boolean, uuid)
+from public;
+grant execute on function
+crewup.recipients_of(uuid), crewup.alertable_crews(uuid), crewup.alerts_seen_by(uuid, boolean),
+crewup.alert_held(uuid, boolean, uuid)
+to crewup_safety;
 -- What safety reads of crews is published now (0011).
 revoke select on groups, group_members from crewup_safety;
 grant select, insert, update (
-    state, level, next_level_at, publish_count, revision, excluded_group_ids, excluded_user_ids, updated_at, expires_at,
-    closed_at, resolved_by, resolved_as, reason
+    state, raised_at, level, next_level_at, reached_hosts, publish_count, revision, excluded_group_ids, excluded_user_ids,
+    updated_at, expires_at, closed_at, resolved_by, resolved_as, reason
 ) on alert_batches to crewup_safety;
 grant select, insert, delete, update (latitude, longitude, accuracy_meters, recorded_at) on alert_places
 to crewup_safety;

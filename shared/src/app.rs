@@ -21,6 +21,7 @@ use crate::{
     idempotency::{self, Once},
     outbox::{self, Emitted, Topic},
     peer::Peers,
+    snapshot::Snapshots,
     standing::{self, Standings},
 };
 
@@ -69,6 +70,7 @@ pub struct App {
     accounts: Arc<dyn Accounts>,
     peers: Arc<Peers>,
     standings: Standings,
+    snapshots: Snapshots,
     wake: outbox::Wake,
 }
 
@@ -111,7 +113,7 @@ where
 impl App {
     /// Puts the parts together.
     pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, wake: outbox::Wake) -> Self {
-        Self { db, accounts, peers, standings: Standings::new(), wake }
+        Self { db, accounts, peers, standings: Standings::new(), snapshots: Snapshots::new(), wake }
     }
 
     /// The pool, for readiness and the workers.
@@ -247,8 +249,12 @@ impl App {
         }
     }
 
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
     /// Who calls, or on whose behalf another service does.
-    async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
+    pub(crate) async fn identify<Req>(&self, mut request: Request<Req>) -> Result<(Context, UserId, Req)> {
         let context = request
             .extensions_mut()
             .remove::<Context>()
@@ -311,6 +317,11 @@ impl WriteCx {
     /// Makes sure that the call creates `made` only once (X1).
     pub async fn once<R: Message + Name>(&mut self, request_id: Uuid, request: &R, made: Uuid) -> Result<Once> {
         idempotency::once(&mut self.tx.lease, self.caller.id, self.call.path, request_id, request, made).await
+    }
+
+    /// Corrects what [`WriteCx::once`] was told: the call led to `made`, which was there already.
+    pub async fn made(&mut self, request_id: Uuid, made: Uuid) -> Result<()> {
+        idempotency::correct(&mut self.tx.lease, self.caller.id, self.call.path, request_id, made).await
     }
 }
 

@@ -65,6 +65,19 @@ impl Fields {
             self.refuse(field, "must hold 1 to 100 ids");
             return Vec::new();
         }
+        self.each_id(field, values)
+    }
+
+    /// At most `most` ids, doubles once.
+    pub fn ids_up_to<T: From<Uuid>>(&mut self, field: &str, values: &[String], most: usize) -> Vec<T> {
+        if values.len() > most {
+            self.refuse(field, format!("must hold at most {most} ids"));
+            return Vec::new();
+        }
+        self.each_id(field, values)
+    }
+
+    fn each_id<T: From<Uuid>>(&mut self, field: &str, values: &[String]) -> Vec<T> {
         let mut seen = Vec::with_capacity(values.len());
         for (at, value) in values.iter().enumerate() {
             let id: Uuid = self.id(&format!("{field}[{at}]"), value);

@@ -65,3 +65,17 @@ pub async fn once<R: Message + Name>(
         None => Err(ErrorReason::Conflict.into()),
     }
 }
+
+/// The call led to another object than [`once`] was told.
+pub async fn correct(db: &mut PgConnection, caller: UserId, method: &str, request_id: Uuid, made: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update idempotency set result_id = $4 where caller_id = $1 and method = $2 and request_id = $3",
+        caller.0,
+        method,
+        request_id,
+        made,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -26,6 +26,7 @@ pub mod page;
 pub mod peer;
 pub mod schedule;
 pub mod server;
+pub mod snapshot;
 pub mod standing;
 pub mod telemetry;
 

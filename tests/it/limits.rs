@@ -1,7 +1,7 @@
 //! The limits that the contracts annotate (`buf.validate`), tried against the running services: at each limit, and one
 //! past it. The annotations are for clients and documentation; the services check by their own code.
 
-use crewup_proto::error::ErrorReason;
+use crewup_proto::{call::Access, error::ErrorReason};
 use crewup_tests::{
     Mesh, Refusal,
     persona::party,
@@ -32,6 +32,7 @@ async fn every_annotated_limit_holds_and_one_past_it_is_refused_by_name() {
     let host = mesh.person("host");
     let event = host.create(party(None)).await.unwrap().id;
     let token = format!("Bearer {}", host.token());
+    let service_token = format!("Bearer {}", mesh.issuer().service_token("event"));
     let pool = DescriptorPool::decode(crewup_proto::DESCRIPTORS).unwrap();
     let rules = pool.get_extension_by_name("buf.validate.field").unwrap();
     let (mut calls, mut tried, mut wrong) = (0, 0, Vec::new());
@@ -41,9 +42,17 @@ async fn every_annotated_limit_holds_and_one_past_it_is_refused_by_name() {
         let mut tries = Vec::new();
         collect(&rules, &request, &mut Vec::new(), &mut tries);
         for one in tries {
+            // The only id that it takes is the caller's own, who is needed for the other calls.
+            if call.path.ends_with("/EraseMe") && !one.past {
+                continue;
+            }
             let mut message = base(&request, call.path, &event);
             set(&mut message, &one.path, one.value.clone());
-            let headers = [("authorization", token.as_bytes())];
+            let headers = if call.access.contains(&Access::Service) {
+                vec![("authorization", service_token.as_bytes()), ("x-crewup-user-token", token.as_bytes())]
+            } else {
+                vec![("authorization", token.as_bytes())]
+            };
             let answer = raw::call(addr, call.path, &headers, message.encode_to_vec()).await;
             let name = one.name();
             let named = answer.as_ref().err().is_some_and(|status| {
@@ -136,6 +145,9 @@ fn base(request: &MessageDescriptor, path: &str, event: &str) -> DynamicMessage 
         let every = ["name", "description", "type", "address", "start_time", "time_zone", "max_attendees"];
         fill(&["event", "id"], id);
         fill(&["update_mask", "paths"], mask(&every));
+    }
+    if path.ends_with("/UpdateAlert") {
+        fill(&["update_mask", "paths"], mask(&["type", "message", "place"]));
     }
     if path.ends_with("/UpdateMe") {
         fill(&["update_mask", "paths"], mask(&["bio", "profile_picture_url", "interests"]));

@@ -16,6 +16,7 @@ mod people;
 mod process;
 mod reputation;
 mod roles;
+mod schedule;
 mod schema_now;
 mod schema_reference;
 mod search_functions;

@@ -64,8 +64,8 @@ async fn updated_at_moves_by_itself_and_revision_only_when_it_is_raised() {
         "insert into groups (id, event_id, name) values ('{group}', '{event}', 'g');
          insert into group_members (group_id, user_id) values ('{group}', '{person}');
          insert into messages (group_id, sender_id, content, sequence) values ('{group}', '{person}', 'c', 1);
-         insert into alert_batches (id, user_id, state, created_at, updated_at, expires_at)
-         values ('{batch}', '{person}', 'active', crewup.now(), crewup.now(), crewup.now());
+         insert into alert_batches (id, user_id, state, raised_at, created_at, updated_at, expires_at)
+         values ('{batch}', '{person}', 'active', crewup.now(), crewup.now(), crewup.now(), crewup.now());
          insert into safety_alerts (batch_id, group_id, user_id) values ('{batch}', '{group}', '{person}');
          insert into event_attendees (event_id, user_id) values ('{event}', '{person}');",
         group = id(20),

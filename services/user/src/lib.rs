@@ -8,6 +8,8 @@
 mod access;
 mod accounts;
 mod blocks;
+mod erase;
+mod export;
 mod me;
 mod model;
 mod people;
@@ -34,7 +36,7 @@ pub static SERVICE: Service = Service {
     name: "user",
     port: 50053,
     plain_port: 9053,
-    schema: 9,
+    schema: 14,
     routes,
     accounts: Some(accounts),
     peers: &[],

@@ -1,5 +1,5 @@
-//! The dispatch tables: one line for each call. EraseMe, ExportMe, SyncUsers and DescribeObject come with their issues;
-//! until then tonic's default answers UNIMPLEMENTED.
+//! The dispatch tables: one line for each call. SyncUsers and DescribeObject come with their issues; until then tonic's
+//! default answers UNIMPLEMENTED.
 
 use crewup_proto::{
     crewup::user::internal::v1::{
@@ -7,10 +7,10 @@ use crewup_proto::{
     },
     user::{user_service_server::UserService, *},
 };
-use crewup_shared::{app::App, error::Error};
+use crewup_shared::{app::App, error::Error, snapshot::Rows};
 use tonic::{Request, Response, Status};
 
-use crate::{accounts, accounts::LocalAccounts, blocks, me, people, ratings};
+use crate::{accounts, accounts::LocalAccounts, blocks, erase, export, me, people, ratings};
 
 /// The user service's calls.
 pub(crate) struct Rpc(pub(crate) App);
@@ -60,6 +60,14 @@ impl UserService for Rpc {
 
     async fn reactivate_me(&self, req: Request<ReactivateMeRequest>) -> Answer<ReactivateMeResponse> {
         self.0.write(req, me::reactivate).await
+    }
+
+    async fn erase_me(&self, req: Request<EraseMeRequest>) -> Answer<EraseMeResponse> {
+        self.0.write(req, erase::erase).await
+    }
+
+    async fn export_me(&self, req: Request<ExportMeRequest>) -> Answer<Rows<ExportMeResponse>> {
+        self.0.snapshot(req, export::EVERYTHING, export::row).await
     }
 
     async fn create_rating(&self, req: Request<CreateRatingRequest>) -> Answer<CreateRatingResponse> {

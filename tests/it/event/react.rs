@@ -28,7 +28,7 @@ pub(crate) async fn tell(mesh: &Mesh, user: &str) {
 }
 
 /// Waits until nothing is left to do; fails if that takes longer than X8 allows.
-async fn settled(mesh: &Mesh) {
+pub(crate) async fn settled(mesh: &Mesh) {
     let mut db = mesh.db.connect().await;
     let undone = async {
         loop {

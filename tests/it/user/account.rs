@@ -134,8 +134,9 @@ async fn m1_the_kept_role_is_that_of_the_newest_token() {
 #[tokio::test]
 async fn u8_the_account_of_an_erased_person_is_recognised_and_makes_no_second_profile() {
     let mesh = Mesh::start().await;
-    let id = enrolled(&mesh.person_as(&issued(Person::named("guest"), 40))).await;
-    erase(&mesh, &id).await;
+    let guest = mesh.person_as(&issued(Person::named("guest"), 40));
+    let id = enrolled(&guest).await;
+    erase(&guest, &id).await;
     for _ in 0..2 {
         let later = mesh.person_as(&Person::named("guest").with_given_name("Again"));
         assert_eq!(reason(later.me().await), "USER_ERASED");

@@ -151,7 +151,7 @@ async fn u5_blocked_people_are_listed_newest_first_whatever_became_of_them() {
         people[0].block(id).await.unwrap();
         mesh.db.advance(Duration::minutes(1)).await;
     }
-    super::erase(&mesh, &ids[2]).await;
+    super::erase(&people[2], &ids[2]).await;
     super::deactivate(&people[3]).await;
     let listed = people[0].users().list_blocked_users(ListBlockedUsersRequest::default()).await.unwrap().into_inner();
     let rows: Vec<_> = listed.users.iter().map(|user| (user.user_id.as_str(), user.first_name.as_str())).collect();

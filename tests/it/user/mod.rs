@@ -2,6 +2,8 @@
 
 mod account;
 mod blocks;
+mod erase;
+mod export;
 mod lists;
 mod people;
 mod profile;
@@ -11,7 +13,7 @@ mod standing;
 
 use chrono::Duration;
 use crewup_issuer::Person;
-use crewup_proto::user::{DeactivateMeRequest, ReactivateMeRequest};
+use crewup_proto::user::{DeactivateMeRequest, EraseMeRequest, ReactivateMeRequest};
 use crewup_tests::{Mesh, Persona, persona::party};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -63,19 +65,9 @@ pub(crate) async fn ban(mesh: &Mesh, user: &str) {
     crate::people::ban(&mut mesh.db.connect().await, Uuid::now_v7(), user, user).await;
 }
 
-/// What erasing leaves of a profile (U8).
-pub(crate) async fn erase(mesh: &Mesh, user: &str) {
-    sqlx::query(
-        "update users
-         set keycloak_id = 'erased:' || encode(sha256(convert_to(keycloak_id, 'UTF8')), 'hex'),
-             email = id || '@erased.invalid', first_name = '', last_name = '', bio = null, profile_picture_url = null,
-             interests = null, erased_at = crewup.now()
-         where id = $1::uuid",
-    )
-    .bind(user)
-    .execute(&mut mesh.db.connect().await)
-    .await
-    .unwrap();
+/// Erases the person's profile for good (U8).
+pub(crate) async fn erase(person: &Persona, own_id: &str) {
+    person.users().erase_me(EraseMeRequest { user_id: own_id.into() }).await.unwrap();
 }
 
 /// Stops the clock: at an event's effective end, and `past` it, such as `14 days - 1 microsecond`. For edges.

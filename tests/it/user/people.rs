@@ -163,7 +163,7 @@ async fn u3_a_search_hides_the_inactive_the_banned_the_erased_the_blocked_and_on
     assert_eq!(found(&people[0], "quentin").await.len(), 4);
     ban(&mesh, &ids[2]).await;
     assert_eq!(found(&people[0], "quentin").await.len(), 3);
-    erase(&mesh, &ids[3]).await;
+    erase(&people[3], &ids[3]).await;
     assert_eq!(found(&people[0], "quentin").await.len(), 2);
     people[0].block(&ids[4]).await.unwrap();
     assert_eq!(names(&people[0], "quentin").await, ["Quentin Number5"]);

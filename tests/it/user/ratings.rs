@@ -218,7 +218,7 @@ async fn r2_a_block_a_ban_or_a_deactivation_after_the_event_changes_nothing() {
     people[2].block(&ids[0]).await.unwrap();
     ban(&mesh, &ids[3]).await;
     deactivate(&people[4]).await;
-    erase(&mesh, &ids[5]).await;
+    erase(&people[5], &ids[5]).await;
     for other in &ids[1..5] {
         people[0].rate(other, &event, 5).await.unwrap();
     }

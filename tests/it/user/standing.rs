@@ -24,7 +24,7 @@ async fn u6_m3_each_standing_has_its_reason_at_every_call_that_does_not_allow_it
     let erased_id = enrolled(&erased).await;
     deactivate(&away).await;
     ban(&mesh, &banned_id).await;
-    erase(&mesh, &erased_id).await;
+    erase(&erased, &erased_id).await;
     let mut refusals = 0;
     for (service, call) in unary_calls().filter(|(_, call)| !call.access.contains(&Access::Service)) {
         for (person, standing, expected) in [
@@ -113,8 +113,8 @@ async fn u9_with_an_active_alert_of_ones_own_nobody_is_deactivated() {
     let ids = ids(&people).await;
     let mut db = mesh.db.connect().await;
     sqlx::query(
-        "insert into alert_batches (id, user_id, state, created_at, updated_at, expires_at)
-         values ($1, $2::uuid, 'active', crewup.now(), crewup.now(), crewup.now() + interval '1 day')",
+        "insert into alert_batches (id, user_id, state, raised_at, created_at, updated_at, expires_at)
+         values ($1, $2::uuid, 'active', crewup.now(), crewup.now(), crewup.now(), crewup.now() + interval '1 day')",
     )
     .bind(Uuid::now_v7())
     .bind(&ids[0])

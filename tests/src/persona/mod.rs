@@ -1,5 +1,6 @@
 //! People who call the services, and the few things that most of them do.
 
+mod alerts;
 mod events;
 mod people;
 
@@ -51,6 +52,12 @@ impl Persona {
         Self { token, services, id: OnceCell::new() }
     }
 
+    /// The same person with another token.
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
+        Self { token, services: self.services.clone(), id: self.id.clone() }
+    }
+
     /// The token.
     pub fn token(&self) -> &str {
         &self.token
@@ -92,6 +99,11 @@ impl Persona {
     /// The safety service.
     pub fn safety(&self) -> SafetyServiceClient<Authed> {
         SafetyServiceClient::with_interceptor(self.service("safety"), self.bearer())
+    }
+
+    /// The safety service at another replica.
+    pub fn safety_at(&self, addr: SocketAddr) -> SafetyServiceClient<Authed> {
+        SafetyServiceClient::with_interceptor(channel(addr), self.bearer())
     }
 
     /// The moderation service.
