@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crewup_proto::call::{Call, Standing};
 use futures_util::future::BoxFuture;
 use prost::{Message, Name};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -388,10 +388,12 @@ impl Tx {
 
     /// Writes what was emitted, commits, and wakes the workers.
     pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
-        if !self.emitted.is_empty() {
-            outbox::write(&mut self.lease, &self.emitted, self.now).await?;
-        }
-        if let Err(error) = self.lease.execute("commit").await {
+        let done = if self.emitted.is_empty() {
+            self.lease.execute("commit").await
+        } else {
+            self.lease.execute(AssertSqlSafe(outbox::told_and_committed(&self.emitted))).await
+        };
+        if let Err(error) = done {
             self.lease.close();
             let unknown = matches!(error, sqlx::Error::Io(_));
             let error = Error::from(error);

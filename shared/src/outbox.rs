@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 use tokio::sync::{Notify, watch};
@@ -73,40 +72,35 @@ pub(crate) struct Emitted {
     pub(crate) subject: Option<Uuid>,
 }
 
-/// Writes rows and claims, in one statement however many there are.
-pub(crate) async fn write(db: &mut PgConnection, emitted: &[Emitted], now: DateTime<Utc>) -> Result<()> {
-    let (mut topics, mut keys, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut consumers, mut consumed) = (Vec::new(), Vec::new());
+/// Writes rows and claims and commits, in one round trip: text without parameters, of names and ids of our own making.
+pub(crate) fn told_and_committed(emitted: &[Emitted]) -> String {
+    let uuid = |id: Option<Uuid>| id.map_or("null::uuid".to_owned(), |id| format!("'{id}'::uuid"));
+    let (mut rows, mut claims) = (Vec::new(), Vec::new());
     for one in emitted {
-        topics.push(one.topic.name().to_owned());
-        keys.push(one.key);
-        subjects.push(one.subject);
+        let topic = one.topic.name();
+        rows.push(format!("('{topic}', {}, {})", uuid(Some(one.key)), uuid(one.subject)));
         for consumer in one.topic.consumers() {
-            consumers.push((*consumer).to_owned());
-            consumed.push(one.topic.name().to_owned());
+            let claim = format!("('{topic}', '{consumer}')");
+            if !claims.contains(&claim) {
+                claims.push(claim);
+            }
         }
     }
-    sqlx::query!(
-        "with told as (
-             insert into outbox (topic, key, subject, created_at)
-             select t.topic, t.key, t.subject, $4 from unnest($1::text[], $2::uuid[], $3::uuid[]) as t (topic, key, subject)
-             returning id, topic, key, subject
-         )
+    let insert = format!(
+        "insert into outbox (topic, key, subject, created_at)
+         select t.topic, t.key, t.subject, crewup.now() from (values {}) as t (topic, key, subject)",
+        rows.join(", "),
+    );
+    if claims.is_empty() {
+        return format!("{insert}; commit");
+    }
+    format!(
+        "with told as ({insert} returning id, topic, key, subject)
          insert into outbox_claims (outbox_id, consumer, topic, key, subject, due_at)
-         select told.id, c.consumer, told.topic, told.key, told.subject, $4
-         from told
-         join (select distinct consumer, topic from unnest($5::text[], $6::text[]) as u (consumer, topic)) c
-           on c.topic = told.topic",
-        &topics,
-        &keys,
-        &subjects as &[Option<Uuid>],
-        now,
-        &consumers,
-        &consumed,
+         select told.id, c.consumer, told.topic, told.key, told.subject, crewup.now()
+         from told join (values {}) as c (topic, consumer) on c.topic = told.topic; commit",
+        claims.join(", "),
     )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Wakes the workers of this process. Carries no data and may be lost: they look by themselves, too.

@@ -23,4 +23,5 @@ mod search_functions;
 mod seed;
 mod serving;
 mod telemetry;
+mod trips;
 mod user;

@@ -8,6 +8,7 @@ pub mod mesh;
 pub mod persona;
 pub mod raw;
 pub mod refusal;
+pub mod wire;
 
 pub use mesh::Mesh;
 pub use persona::Persona;

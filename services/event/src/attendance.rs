@@ -52,14 +52,14 @@ fn answered(status: Option<Status>, position: Option<i32>) -> SetAttendanceRespo
 /// locked. Answers who was promoted.
 async fn apply(tx: &mut Tx, event: &Event, user: UserId, change: &Change) -> Result<Vec<UserId>> {
     let now = tx.now;
-    store::seats::apply(tx.db(), event.id, user, change, now).await?;
+    let freed = model::freed(event, change);
+    let joins = change.queue == Queue::Join;
+    let promoted = store::seats::apply(tx.db(), event.id, user, change, if joins { 0 } else { freed }, now).await?;
     // Leaving a cancelled event keeps the crews (E16).
     if change.frees() && !event.is_cancelled {
         tx.emit(Topic::AttendanceLeft, event.id, Some(user.0));
     }
-    let seat_free = event.capacity.is_none_or(|capacity| event.going + change.going < capacity);
-    let somebody_waits = event.waiting + change.waiting() > 0;
-    if seat_free && somebody_waits { store::seats::promote(tx.db(), event.id, now).await } else { Ok(Vec::new()) }
+    if joins && freed > 0 { store::seats::promote(tx.db(), event.id, now).await } else { Ok(promoted) }
 }
 
 /// Takes a person out of an event: the seat, the interest, the place in the waitlist. The event's seats are locked, and it was read

@@ -7,5 +7,5 @@ mod status;
 
 pub(crate) use edit::{Draft, Edit, required};
 pub(crate) use event::Event;
-pub(crate) use seats::{Answer, Change, Queue, answer};
+pub(crate) use seats::{Answer, Change, Queue, answer, freed};
 pub(crate) use status::{Status, type_name};

@@ -77,3 +77,13 @@ pub(crate) fn answer(event: &Event, wanted: Status) -> Result<Answer> {
         queue: if waits { Queue::Leave } else { Queue::Keep },
     }))
 }
+
+/// How many seats the first in the waitlist may take once `change` is made (E12): none from the start on, when the waitlist
+/// is void (E13), and none of a cancelled event.
+pub(crate) fn freed(event: &Event, change: &Change) -> i64 {
+    let waiting = event.waiting + change.waiting();
+    if waiting <= 0 || event.has_started() || event.is_cancelled {
+        return 0;
+    }
+    event.capacity.map_or(waiting, |capacity| (capacity - event.going - change.going).clamp(0, waiting)).into()
+}

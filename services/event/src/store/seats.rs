@@ -9,29 +9,51 @@ use sqlx::PgConnection;
 
 use crate::model::{Change, Queue};
 
-/// Writes what an answer leads to. The counters first, the attendee's row from them: the other order costs
-/// multixacts, six times slower (E8).
+/// Writes what an answer leads to, and gives up to `freed` seats to the first in the waitlist (E12); answers whom. One
+/// statement: the counters first, the attendees' rows from them. The other order costs multixacts, six times slower (E8).
+///
+/// Who joins the waitlist by the same statement is not among those whom it promotes: [`promote`] is for that.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn apply(
     db: &mut PgConnection,
     event: EventId,
     user: UserId,
     change: &Change,
+    freed: i64,
     now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "with seats as (
-             update event_seats set going = going + $3, interested = interested + $4, waiting = waiting + $5
+) -> Result<Vec<UserId>> {
+    let promoted = sqlx::query_scalar!(
+        r#"with first as (
+             select w.user_id, a.status
+             from event_waitlist w
+             join api_users u on u.id = w.user_id and u.state = 'active'
+             left join event_attendees a on a.event_id = w.event_id and a.user_id = w.user_id
+             where w.event_id = $1 and w.user_id <> $2
+             order by w.position_seq
+             limit $10
+         ), seats as (
+             update event_seats
+             set going = going + $3 + (select count(*) from first),
+                 interested = interested + $4 - (select count(*) from first where status = 'interested'),
+                 waiting = waiting + $5 - (select count(*) from first)
              where event_id = $1
              returning event_id
          ), gone as (
-             delete from event_waitlist where $6 and event_id = $1 and user_id = $2
+             delete from event_waitlist
+             where event_id = $1 and (user_id in (select user_id from first) or $6 and user_id = $2)
          ), come as (
              insert into event_waitlist (event_id, user_id, created_at) select event_id, $2, $9 from seats where $7
+         ), answers as (
+             insert into event_attendees (event_id, user_id, status, created_at, updated_at)
+             select seats.event_id, n.user_id, n.status, $9, $9
+             from seats, (
+                 select $2 as user_id, $8::varchar as status where $8 is not null
+                 union all
+                 select user_id, 'going' from first
+             ) n
+             on conflict (event_id, user_id) do update set status = excluded.status
          )
-         insert into event_attendees (event_id, user_id, status, created_at, updated_at)
-         select event_id, $2, $8, $9, $9 from seats where $8::varchar is not null
-         on conflict (event_id, user_id) do update set status = excluded.status",
+         select user_id as "user_id: UserId" from first"#,
         event.0,
         user.0,
         change.going,
@@ -41,10 +63,11 @@ pub(crate) async fn apply(
         change.queue == Queue::Join,
         change.status.map(|status| status.name()),
         now,
+        freed,
     )
-    .execute(db)
+    .fetch_all(db)
     .await?;
-    Ok(())
+    Ok(promoted)
 }
 
 /// Gives free seats to the first in the waitlist who may take one (E12), before the start of an event that takes
