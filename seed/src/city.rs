@@ -1,10 +1,12 @@
 //! The whole city, before it is written: a function of the seed, the sizes and the time alone.
 
 use crate::answers::{Answers, Crowd};
+use crate::crews::{self, Crew};
 use crate::dice::Weights;
 use crate::events::{self, Event, Scene};
 use crate::people::{self, Person};
 use crate::ratings::{self, Block, Rating};
+use crate::trouble::{self, Trouble};
 use crate::{demo, venues};
 
 /// All rows, linked by index.
@@ -15,6 +17,8 @@ pub(crate) struct City {
     pub(crate) events: Vec<Event>,
     pub(crate) answers: Answers,
     pub(crate) ratings: Vec<Rating>,
+    pub(crate) crews: Vec<Crew>,
+    pub(crate) trouble: Trouble,
 }
 
 impl City {
@@ -26,13 +30,12 @@ impl City {
         let people = people::all(seed, people, now);
         let scene = Scene { people: &people, hosts: &hosts, venues: &venues, now };
         let (events, answers) = happenings(seed, events, &scene, &guests);
-        Self {
-            blocks: ratings::blocks(seed, &people, now),
-            ratings: ratings::all(seed, &people, &events, &answers, now),
-            people,
-            events,
-            answers,
-        }
+        let blocks = ratings::blocks(seed, &people, now);
+        let ratings = ratings::all(seed, &people, &events, &answers, now);
+        let crews = crews::all(seed, &events, &answers, now);
+        let mut city = Self { people, blocks, events, answers, ratings, crews, trouble: Trouble::default() };
+        city.trouble = trouble::all(seed, &city, now);
+        city
     }
 }
 

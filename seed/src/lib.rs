@@ -11,6 +11,7 @@ mod answers;
 mod calendar;
 mod check;
 mod city;
+mod crews;
 mod demo;
 mod dice;
 mod door;
@@ -19,6 +20,7 @@ mod load;
 mod people;
 mod ratings;
 mod rows;
+mod trouble;
 mod venues;
 mod words;
 
@@ -69,15 +71,26 @@ pub struct Counts {
     pub ratings: u64,
     /// Rows of `user_blocks`.
     pub blocks: u64,
+    /// Rows of `groups`.
+    pub crews: u64,
+    /// Rows of `messages`.
+    pub messages: u64,
+    /// Rows of `alert_batches`.
+    pub alerts: u64,
+    /// Rows of `reports`.
+    pub reports: u64,
+    /// Rows of `bans`.
+    pub bans: u64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { people, events, answers, waiting, access, ratings, blocks } = self;
+        let Self { people, events, answers, waiting, access, ratings, blocks, crews, messages, .. } = self;
         write!(
             f,
             "{people} people, {events} events, {answers} answers, {waiting} waiting, {access} with access to private \
-             events, {ratings} ratings, {blocks} blocks"
+             events, {ratings} ratings, {blocks} blocks, {crews} crews, {messages} messages, {} alerts, {} reports, {} bans",
+            self.alerts, self.reports, self.bans
         )
     }
 }
@@ -148,7 +161,8 @@ pub async fn fill(conn: &mut PgConnection, options: &Options) -> Result<Counts, 
     tx.commit().await?;
     sqlx::query(
         "analyze public.users, public.user_roles, public.user_blocks, public.events, public.event_seats,
-                 public.event_attendees, public.event_waitlist, public.event_access, public.ratings",
+                 public.event_attendees, public.event_waitlist, public.event_access, public.ratings,
+                 public.groups, public.group_seats, public.group_members, public.messages, public.timeline",
     )
     .execute(conn)
     .await?;
@@ -172,7 +186,7 @@ async fn imagine(conn: &mut PgConnection, options: &Options) -> Result<City, Fai
 
 async fn must_be_migrated(conn: &mut PgConnection) -> Result<(), Failure> {
     let migrated: bool = sqlx::query_scalar(
-        "select to_regprocedure('crewup.now()') is not null and to_regclass('public.event_access') is not null",
+        "select to_regprocedure('crewup.now()') is not null and to_regclass('public.moderation_log') is not null",
     )
     .fetch_one(conn)
     .await?;

@@ -1,5 +1,8 @@
 //! Writing the city: one transaction, each table by one binary COPY.
 
+mod crews;
+mod trouble;
+
 use crate::city::City;
 use crate::rows::Rows;
 use crate::{Counts, Failure};
@@ -20,6 +23,8 @@ pub(crate) async fn load(conn: &mut PgConnection, city: &City) -> Result<Counts,
     counts.answers = answers(conn, city).await?;
     (counts.waiting, counts.access) = entries(conn, city).await?;
     counts.ratings = ratings(conn, city).await?;
+    (counts.crews, counts.messages) = crews::load(conn, city).await?;
+    trouble::load(conn, city, &mut counts).await?;
     Ok(counts)
 }
 

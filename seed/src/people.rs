@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub(crate) const HOST: usize = 0;
 pub(crate) const GUEST: usize = 1;
 pub(crate) const FRIEND: usize = 2;
+pub(crate) const MODERATOR: usize = 4;
+pub(crate) const ADMIN: usize = 5;
 /// So many people are not drawn by chance: what they do is told by `demo`.
 pub(crate) const DEMO: usize = Account::DEMO.len();
 
@@ -126,6 +128,7 @@ mod tests {
         assert_eq!((people[HOST].first_name.as_str(), people[HOST].last_name.as_str()), ("Host", "Demo"));
         assert_eq!(Account::DEMO[GUEST], "guest");
         assert_eq!(Account::DEMO[FRIEND], "friend");
+        assert_eq!((people[MODERATOR].role, people[ADMIN].role), (Some("moderator"), Some("admin")));
     }
 
     #[test]

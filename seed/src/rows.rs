@@ -47,6 +47,10 @@ impl Rows {
         self.field(&value.to_be_bytes())
     }
 
+    pub(crate) fn long(&mut self, value: i64) -> &mut Self {
+        self.field(&value.to_be_bytes())
+    }
+
     pub(crate) fn bool(&mut self, value: bool) -> &mut Self {
         self.field(&[u8::from(value)])
     }

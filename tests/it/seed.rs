@@ -9,11 +9,13 @@ async fn city(seed: u64) -> (crewup_tests::cluster::TestDb, String) {
     let now = "2026-06-01T12:00:00Z".parse().unwrap();
     let options = Options { seed, people: 60, events: 200, now: Some(now) };
     fill(&mut conn, &options).await.unwrap();
-    assert!(check(&mut conn).await.unwrap() >= 15, "so many rules were looked at");
+    assert!(check(&mut conn).await.unwrap() >= 34, "so many rules were looked at");
     let print: String = sqlx::query_scalar(
         "select md5(string_agg(t.row, '' order by t.row)) from (
              select row(e.*)::text as row from events e union all select row(a.*)::text from event_attendees a
-             union all select row(r.*)::text from ratings r) t",
+             union all select row(r.*)::text from ratings r union all select row(m.*)::text from messages m
+             union all select row(b.*)::text from alert_batches b union all select row(r.*)::text from reports r
+             union all select row(b.*)::text from bans b) t",
     )
     .fetch_one(&mut conn)
     .await
@@ -28,6 +30,17 @@ async fn the_demo_city_keeps_the_rules_and_is_reproducible() {
     let (_other, different) = city(8).await;
     assert_eq!(print, same);
     assert_ne!(print, different);
+}
+
+#[tokio::test]
+async fn c2_the_check_of_a_city_finds_a_gap_in_a_crews_numbers() {
+    let (db, _) = city(7).await;
+    let mut conn = db.connect().await;
+    let gap = "update messages m set sequence = s.last_sequence + 1 from group_seats s
+               where s.group_id = m.group_id and m.id = (select id from messages order by id limit 1)";
+    assert_eq!(sqlx::query(gap).execute(&mut conn).await.unwrap().rows_affected(), 1);
+    let failure = check(&mut conn).await.unwrap_err();
+    assert!(failure.to_string().starts_with("C2 "), "{failure}");
 }
 
 #[tokio::test]

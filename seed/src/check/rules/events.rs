@@ -1,12 +1,6 @@
-//! The rules as queries: each selects the first row that violates it.
+//! Events, answers, ratings and people.
 
-/// A rule that rows can violate.
-pub(super) struct Rule {
-    pub(super) id: &'static str,
-    pub(super) says: &'static str,
-    /// Selects the ids of a violating row, as text.
-    pub(super) violated_by: &'static str,
-}
+use super::Rule;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
