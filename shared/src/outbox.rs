@@ -55,7 +55,7 @@ impl Topic {
     /// The services that react. A topic without any is still published: its row stays for the retention time.
     const fn consumers(self) -> &'static [&'static str] {
         match self {
-            Self::UserStanding => &["event"],
+            Self::UserStanding => &["event", "moderation"],
             Self::AttendanceLeft | Self::EventChanged | Self::CrewMembers | Self::AlertChanged => &[],
         }
     }

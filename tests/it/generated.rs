@@ -40,7 +40,7 @@ fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
         let Some(id) = line.strip_prefix("- **").and_then(|line| line.split([' ', '.', ';', '*']).next()) else {
             continue;
         };
-        let is_rule = id.starts_with(['E', 'U', 'R', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
+        let is_rule = id.starts_with(['E', 'U', 'R', 'M', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
         if is_rule && !UNPROVED.contains(&id) && !tests.contains_key(id) {
             unproved.push(id);
         }

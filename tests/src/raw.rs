@@ -83,8 +83,4 @@ pub fn unary_calls() -> impl Iterator<Item = (&'static str, &'static Call)> {
 }
 
 /// Calls that their services answer UNIMPLEMENTED until their issue.
-const LATER: [&str; 3] = [
-    "/crewup.event.internal.v1.EventInternalService/DescribeObject",
-    "/crewup.user.internal.v1.UserInternalService/DescribeObject",
-    "/crewup.user.v1.UserService/EraseMe",
-];
+const LATER: [&str; 1] = ["/crewup.user.v1.UserService/EraseMe"];

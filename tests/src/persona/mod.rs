@@ -1,9 +1,11 @@
 //! People who call the services, and the few things that most of them do.
 
 mod events;
+mod moderation;
 mod people;
 
 pub use events::{party, private_party};
+pub use moderation::{ban_of, report_of};
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
