@@ -4,8 +4,10 @@ mod appeals;
 mod bans;
 mod describe;
 mod erased;
+mod history;
 mod log;
 mod queue;
+mod races;
 mod reports;
 mod standing;
 
