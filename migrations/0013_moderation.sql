@@ -18,6 +18,16 @@ alter table bans
 create index idx_bans_root on bans (root_id, created_at, id);
 create index idx_bans_list on bans (created_at, id) where id = root_id;
 
+-- The one definition of a ban's state, asked of its last version. What ended a ban and was nobody is its time (M4).
+create function crewup.ban_state(expires_at timestamptz, ended_at timestamptz, ended_by uuid) returns text
+language sql stable as $$
+    select case
+        when ended_by is not null then 'lifted'
+        when ended_at is not null or expires_at <= crewup.now() then 'expired'
+        else 'active'
+    end
+$$;
+
 -- M9: once per ban.
 create table appeals (
     id uuid primary key,
@@ -64,8 +74,9 @@ create table reports (
 
 -- M6: one open report per reporter and object.
 create unique index idx_reports_open on reports (reporter_id, object_kind, object_id) where closed_at is null;
--- M7: the reports of one object; the queue.
+-- M7: the reports of one object; the queue; everything in the order of the list.
 create index idx_reports_object on reports (object_kind, object_id) where closed_at is null;
+create index idx_reports_queue on reports (state, created_at, id);
 create index idx_reports_list on reports (created_at, id);
 create index idx_reports_owner on reports (owner_id);
 
@@ -97,3 +108,6 @@ grant select, insert on moderation_log to crewup_moderation;
 grant select, insert, update (body, state, answer, decided_by, decided_at) on appeals to crewup_moderation;
 grant select, insert, update (state, claimed_by, claimed_at, closed_by, closed_at, note, body, snapshot) on reports
 to crewup_moderation;
+
+revoke execute on function crewup.ban_state(timestamptz, timestamptz, uuid) from public;
+grant execute on function crewup.ban_state(timestamptz, timestamptz, uuid) to crewup_moderation;

@@ -159,6 +159,27 @@ impl App {
         self.writing(request, others, handler).await.map(Response::new).map_err(Error::into_status)
     }
 
+    /// As [`App::write_on`], for a call whose request names an object and not the people whom it acts on: `find` reads them
+    /// from the object's row before the transaction, for people are entered first and all at once (X6). The handler loads
+    /// the object again; whose it is must be what never changes of it. Who is not found is not entered.
+    pub async fn write_found<Req, Res, L, F>(
+        &self,
+        request: Request<Req>,
+        find: L,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
+    where
+        L: for<'a> Handler<'a, PgConnection, Req, Option<UserId>>,
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        let done = async {
+            let (context, id, request) = self.identify(request).await?;
+            let found = self.found(&request, find).await?;
+            self.entered(context, id, found.into_iter().map(Uuid::from).collect(), request, handler).await
+        };
+        done.await.map(Response::new).map_err(Error::into_status)
+    }
+
     /// As [`App::write`], for a handler that needs what other services say: `ask` asks them before the transaction, for no
     /// call is made while one is open. The handler gets the request with the answer, or with why there is none.
     pub async fn write_told<Req, T, Res, A, F>(
@@ -228,7 +249,41 @@ impl App {
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
         let (context, id, request) = self.identify(request).await?;
-        let mut people: Vec<Uuid> = others(&request).into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+        let people = others(&request).into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+        self.entered(context, id, people, request, handler).await
+    }
+
+    async fn found<Req, L>(&self, request: &Req, find: L) -> Result<Option<UserId>>
+    where
+        L: for<'a> Handler<'a, PgConnection, Req, Option<UserId>>,
+    {
+        let mut run = 1;
+        loop {
+            let once = async {
+                let mut lease = self.db.lease().await?;
+                let found = find(&mut lease, request).await?;
+                lease.back();
+                Ok(found)
+            };
+            match once.await {
+                Ok(found) => return Ok(found),
+                Err(error) => again(&self.db, error, &mut run).await?,
+            }
+        }
+    }
+
+    /// The transaction of a write, run again where PostgreSQL breaks it off. `people` are those beside the caller.
+    async fn entered<Req, Res, F>(
+        &self,
+        context: Context,
+        id: UserId,
+        mut people: Vec<Uuid>,
+        request: Req,
+        handler: F,
+    ) -> Result<Res>
+    where
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
         people.insert(0, id.0);
         let mut run = 1;
         loop {

@@ -54,7 +54,7 @@ impl Topic {
     /// The services that react. A topic without any is still published: its row stays for the retention time.
     const fn consumers(self) -> &'static [&'static str] {
         match self {
-            Self::UserStanding => &["event", "safety"],
+            Self::UserStanding => &["event", "safety", "moderation"],
             Self::CrewMembers => &["safety"],
             Self::AttendanceLeft | Self::EventChanged | Self::AlertChanged => &[],
         }

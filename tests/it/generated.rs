@@ -37,7 +37,8 @@ fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
         let Some(id) = line.strip_prefix("- **").and_then(|line| line.split([' ', '.', ';', '*']).next()) else {
             continue;
         };
-        let is_rule = id.starts_with(['E', 'U', 'R', 'S', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
+        let is_rule =
+            id.starts_with(['E', 'U', 'R', 'S', 'M', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
         if is_rule && !tests.contains_key(id) {
             unproved.push(id);
         }

@@ -12,6 +12,7 @@ mod invariants;
 mod issuer_tls;
 mod limits;
 mod migrate;
+mod moderation;
 mod people;
 mod process;
 mod reputation;

@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("moderation", "update reports set state = 'claimed'"),
     ("moderation", "update appeals set state = 'granted'"),
     ("moderation", "select from crewup.api_account('x')"),
+    ("moderation", "select from bans where crewup.ban_state(expires_at, ended_at, ended_by) = 'active'"),
     ("moderation", "update bans set ended_at = crewup.now()"),
     (
         "moderation",

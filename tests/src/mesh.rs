@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// The services that are built so far, each after those that it calls.
-pub const SERVICES: [&Service; 3] = [&crewup_user::SERVICE, &crewup_event::SERVICE, &crewup_safety::SERVICE];
+pub const SERVICES: [&Service; 4] =
+    [&crewup_user::SERVICE, &crewup_event::SERVICE, &crewup_safety::SERVICE, &crewup_moderation::SERVICE];
 
 /// The issuer of this test process. It has a thread of its own and outlives every test.
 pub async fn issuer() -> &'static Issuer {
@@ -42,6 +43,12 @@ impl Mesh {
     /// A database and the services on it, one process's worth each.
     pub async fn start() -> Self {
         Self::with(cluster::database().await, issuer().await, &[]).await
+    }
+
+    /// As [`Mesh::start`], with a connection for each of 32 who call at once: on a busy machine those who wait for one
+    /// would be told to come again (X5).
+    pub async fn racing() -> Self {
+        Self::start_with(&["--db-connections", "34"]).await
     }
 
     /// As [`Mesh::start`], with more settings for every service, such as `--relay=off`.

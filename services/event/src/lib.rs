@@ -7,6 +7,7 @@
 
 mod access;
 mod attendance;
+mod describe;
 mod events;
 mod invitations;
 mod lists;
@@ -16,7 +17,10 @@ mod rpc;
 mod search;
 mod store;
 
-use crewup_proto::crewup::event::v1::event_service_server::EventServiceServer;
+use crewup_proto::crewup::event::{
+    internal::v1::event_internal_service_server::EventInternalServiceServer,
+    v1::event_service_server::EventServiceServer,
+};
 use crewup_shared::{
     app::App,
     server::{LARGEST_REQUEST, Service},
@@ -38,5 +42,6 @@ pub static SERVICE: Service = Service {
 
 fn routes(app: &App) -> Routes {
     let events = EventServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
-    Routes::new(events)
+    let internal = EventInternalServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+    Routes::new(events).add_service(internal)
 }

@@ -1,11 +1,16 @@
 //! The dispatch table: one line for each call. Streams come with their issue; until then tonic's default answers
 //! UNIMPLEMENTED.
 
-use crewup_proto::event::{event_service_server::EventService, *};
+use crewup_proto::{
+    crewup::event::internal::v1::{
+        DescribeObjectRequest, DescribeObjectResponse, event_internal_service_server::EventInternalService,
+    },
+    event::{event_service_server::EventService, *},
+};
 use crewup_shared::app::App;
 use tonic::{Request, Response, Status};
 
-use crate::{attendance, events, invitations, lists, search};
+use crate::{attendance, describe, events, invitations, lists, search};
 
 /// The event service's calls.
 pub(crate) struct Rpc(pub(crate) App);
@@ -72,5 +77,12 @@ impl EventService for Rpc {
 
     async fn accept_invitation(&self, req: Request<AcceptInvitationRequest>) -> Answer<AcceptInvitationResponse> {
         self.0.write(req, invitations::accept).await
+    }
+}
+
+#[tonic::async_trait]
+impl EventInternalService for Rpc {
+    async fn describe_object(&self, req: Request<DescribeObjectRequest>) -> Answer<DescribeObjectResponse> {
+        self.0.read(req, describe::describe).await
     }
 }

@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod blocks;
+mod describe;
 mod erase;
 mod export;
 mod me;
@@ -50,7 +51,7 @@ fn accounts(db: &Db) -> Arc<dyn Accounts> {
 
 fn routes(app: &App) -> Routes {
     let people = UserServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
-    let internal = rpc::InternalRpc(LocalAccounts(app.db().clone()));
+    let internal = rpc::InternalRpc { app: app.clone(), accounts: LocalAccounts(app.db().clone()) };
     let internal = UserInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(people).add_service(internal)
 }

@@ -1,22 +1,27 @@
-//! The dispatch tables: one line for each call. SyncUsers and DescribeObject come with their issues; until then tonic's
-//! default answers UNIMPLEMENTED.
+//! The dispatch tables: one line for each call. SyncUsers comes with its issue; until then tonic's default answers
+//! UNIMPLEMENTED.
 
 use crewup_proto::{
     crewup::user::internal::v1::{
-        EnsureUserRequest, EnsureUserResponse, user_internal_service_server::UserInternalService,
+        DescribeObjectRequest, DescribeObjectResponse, EnsureUserRequest, EnsureUserResponse,
+        user_internal_service_server::UserInternalService,
     },
     user::{user_service_server::UserService, *},
 };
 use crewup_shared::{app::App, error::Error, snapshot::Rows};
 use tonic::{Request, Response, Status};
 
-use crate::{accounts, accounts::LocalAccounts, blocks, erase, export, me, people, ratings};
+use crate::{accounts, accounts::LocalAccounts, blocks, describe, erase, export, me, people, ratings};
 
 /// The user service's calls.
 pub(crate) struct Rpc(pub(crate) App);
 
-/// The calls that only services make. The caller is not a person, so that there is nobody to enter.
-pub(crate) struct InternalRpc(pub(crate) LocalAccounts);
+/// The calls that only services make.
+pub(crate) struct InternalRpc {
+    pub(crate) app: App,
+    /// For EnsureUser: before it, there may be nobody to read as or to enter.
+    pub(crate) accounts: LocalAccounts,
+}
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -94,6 +99,10 @@ impl UserService for Rpc {
 #[tonic::async_trait]
 impl UserInternalService for InternalRpc {
     async fn ensure_user(&self, req: Request<EnsureUserRequest>) -> Answer<EnsureUserResponse> {
-        accounts::ensure_user(&self.0, req).await.map(Response::new).map_err(Error::into_status)
+        accounts::ensure_user(&self.accounts, req).await.map(Response::new).map_err(Error::into_status)
+    }
+
+    async fn describe_object(&self, req: Request<DescribeObjectRequest>) -> Answer<DescribeObjectResponse> {
+        self.app.read(req, describe::describe).await
     }
 }

@@ -15,7 +15,7 @@ const WRITERS: usize = 32;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e8_capacity_holds_under_32_writers() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     for round in 0..4 {
@@ -38,7 +38,7 @@ async fn e8_capacity_holds_under_32_writers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e9_counters_are_right_after_32_people_change_their_minds_at_once() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let made = host.create(party(Some(12))).await.unwrap();
@@ -63,7 +63,7 @@ async fn e9_counters_are_right_after_32_people_change_their_minds_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e9_the_same_answer_32_times_at_once_takes_one_seat() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let made = mesh.person("host").create(party(Some(40))).await.unwrap();
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("guest")).collect::<Vec<_>>());
     at_once(&same, |at, people| {
@@ -76,7 +76,7 @@ async fn e9_the_same_answer_32_times_at_once_takes_one_seat() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e11_nobody_overtakes_a_waiter_while_seats_come_free() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let made = host.create(party(Some(9))).await.unwrap();
@@ -105,7 +105,7 @@ async fn e11_nobody_overtakes_a_waiter_while_seats_come_free() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e14_capacity_changes_among_32_writers_never_oversell() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let made = host.create(party(Some(4))).await.unwrap();
@@ -135,7 +135,7 @@ async fn e14_capacity_changes_among_32_writers_never_oversell() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e20_a_link_for_seven_lets_exactly_seven_of_32_in() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     for _ in 0..3 {
@@ -161,7 +161,7 @@ async fn e20_a_link_for_seven_lets_exactly_seven_of_32_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x1_32_twins_of_a_create_make_one_event() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("host")).collect::<Vec<_>>());
     for _ in 0..3 {
         let request = CreateEventRequest { event: Some(party(Some(3))), request_id: request_id() };

@@ -37,10 +37,10 @@ async fn s6_recipients_answer_and_everyone_who_sees_the_alert_sees_the_answers()
 async fn s9_the_sender_resolves_the_whole_batch_and_the_first_resolver_stays() {
     let (_mesh, [host, guest, friend], ..) = night_out().await;
     let alert = guest.raise().await.unwrap();
-    assert_eq!(reason(friend.resolve(&alert.id, "all is well").await), "NOT_CREW_ADMIN");
-    let done = guest.resolve(&alert.id, "").await.unwrap();
+    assert_eq!(reason(friend.resolve_alert(&alert.id, "all is well").await), "NOT_CREW_ADMIN");
+    let done = guest.resolve_alert(&alert.id, "").await.unwrap();
     assert_eq!(done.state(), AlertState::Resolved);
-    let resolution = host.resolve(&alert.id, "I am with her").await.unwrap().resolution.unwrap();
+    let resolution = host.resolve_alert(&alert.id, "I am with her").await.unwrap().resolution.unwrap();
     assert_eq!((resolution.kind(), resolution.reason.as_str()), (ResolverKind::Sender, ""));
     assert_eq!(resolution.resolver.unwrap().user_id, guest.id().await);
     assert_eq!(reason(friend.acknowledge(&alert.id, AcknowledgementType::Seen).await), "ALERT_CLOSED");
@@ -53,9 +53,9 @@ async fn s9_the_sender_resolves_the_whole_batch_and_the_first_resolver_stays() {
 async fn s9_an_admin_of_a_crew_or_a_moderator_resolves_with_a_reason_that_the_sender_sees() {
     let (mesh, [host, guest, _], ..) = night_out().await;
     let alert = guest.raise().await.unwrap();
-    assert_eq!(refused(host.resolve(&alert.id, " ").await).fields, ["reason"]);
+    assert_eq!(refused(host.resolve_alert(&alert.id, " ").await).fields, ["reason"]);
     assert!(host.alert(&alert.id).await.unwrap().allowed_actions.contains(&AlertAction::Resolve.into()));
-    host.resolve(&alert.id, "I am with her").await.unwrap();
+    host.resolve_alert(&alert.id, "I am with her").await.unwrap();
     let resolution = guest.alert(&alert.id).await.unwrap().resolution.unwrap();
     assert_eq!((resolution.kind(), resolution.reason.as_str()), (ResolverKind::CrewAdmin, "I am with her"));
 
@@ -63,8 +63,8 @@ async fn s9_an_admin_of_a_crew_or_a_moderator_resolves_with_a_reason_that_the_se
     let moderator = mesh.person("mod");
     let read = moderator.alert(&alert.id).await.unwrap();
     assert_eq!(read.place, None);
-    assert_eq!(refused(moderator.resolve(&alert.id, "").await).fields, ["reason"]);
-    let done = moderator.resolve(&alert.id, "a false alarm, says the police").await.unwrap();
+    assert_eq!(refused(moderator.resolve_alert(&alert.id, "").await).fields, ["reason"]);
+    let done = moderator.resolve_alert(&alert.id, "a false alarm, says the police").await.unwrap();
     assert_eq!(done.resolution.unwrap().kind(), ResolverKind::Moderator);
 }
 

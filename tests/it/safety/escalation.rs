@@ -73,7 +73,7 @@ async fn s7_somebody_on_the_way_or_the_end_stops_it() {
     // Taking it back does not start it again.
     friend.acknowledge(&alert.id, AcknowledgementType::Seen).await.unwrap();
     let mine = host.raise().await.unwrap();
-    host.resolve(&mine.id, "").await.unwrap();
+    host.resolve_alert(&mine.id, "").await.unwrap();
     let last = friend.raise().await.unwrap();
     mesh.db.advance(Duration::seconds(400)).await;
     // The one that nobody answered shows that the worker was there.
@@ -116,7 +116,7 @@ async fn s3_an_alert_closes_twelve_hours_after_the_last_window_of_its_events() {
     mesh.db.advance(Duration::minutes(60)).await;
     let closed = until(&guest, &alert.id, |alert| alert.state() == AlertState::Expired).await;
     assert_eq!(closed.resolution, None);
-    assert_eq!(crewup_tests::refusal::reason(guest.resolve(&alert.id, "").await), "ALERT_CLOSED");
+    assert_eq!(crewup_tests::refusal::reason(guest.resolve_alert(&alert.id, "").await), "ALERT_CLOSED");
     assert_eq!(friend.alert(&alert.id).await.unwrap().state(), AlertState::Expired);
 }
 
@@ -126,7 +126,7 @@ async fn s8_a_place_is_wiped_thirty_days_after_the_end() {
     let location = Some(LatLng { latitude: 47.0, longitude: 8.0 });
     let place = Some(Place { location, ..Default::default() });
     let alert = guest.raise_as(TriggerAlertRequest { place, ..Default::default() }).await.unwrap();
-    guest.resolve(&alert.id, "").await.unwrap();
+    guest.resolve_alert(&alert.id, "").await.unwrap();
     assert!(friend.alert(&alert.id).await.unwrap().place.is_some());
     let mesh_db = mesh.db.connect().await;
     mesh.db.advance(Duration::days(29)).await;

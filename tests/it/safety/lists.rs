@@ -15,7 +15,7 @@ async fn e21_alerts_are_listed_by_scope_state_and_crew_newest_first() {
     let larks = crew(&event, "Larks", &[&host, &guest]).await;
     let only = |group: &String| TriggerAlertRequest { group_ids: vec![group.clone()], ..Default::default() };
     let old = guest.raise_as(only(&owls)).await.unwrap().id;
-    guest.resolve(&old, "").await.unwrap();
+    guest.resolve_alert(&old, "").await.unwrap();
     let new = guest.raise_as(only(&larks)).await.unwrap().id;
     let theirs = host.raise_as(only(&larks)).await.unwrap().id;
 

@@ -88,10 +88,10 @@ async fn s1_the_window_is_from_two_hours_before_the_start_to_two_hours_after_the
     assert_eq!(reason(guest.raise().await), "NO_ACTIVE_CREW", "four hours before");
     mesh.db.advance(Duration::minutes(125)).await;
     let alert = guest.raise().await.unwrap();
-    guest.resolve(&alert.id, "").await.unwrap();
+    guest.resolve_alert(&alert.id, "").await.unwrap();
     mesh.db.advance(Duration::minutes(5 * 60 + 50)).await;
     let alert = guest.raise().await.unwrap();
-    guest.resolve(&alert.id, "").await.unwrap();
+    guest.resolve_alert(&alert.id, "").await.unwrap();
     mesh.db.advance(Duration::minutes(10)).await;
     assert_eq!(reason(guest.raise().await), "NO_ACTIVE_CREW", "two hours after the end");
 }
@@ -147,7 +147,7 @@ async fn s3_the_same_request_is_the_same_batch_and_another_one_raises_it_again()
     assert!(seconds(&second).num_seconds() >= 110, "the escalation starts again");
     // The second call's own key leads to the batch of the first.
     assert_eq!(friend.alert(&first.id).await.unwrap().crews.len(), 2);
-    guest.resolve(&first.id, "").await.unwrap();
+    guest.resolve_alert(&first.id, "").await.unwrap();
     assert_ne!(guest.raise().await.unwrap().id, first.id);
 }
 
@@ -159,7 +159,7 @@ async fn s3_a_retry_of_a_second_call_answers_the_batch_of_the_first() {
     for _ in 0..2 {
         assert_eq!(guest.raise_as(call.clone()).await.unwrap().id, first.id);
     }
-    guest.resolve(&first.id, "").await.unwrap();
+    guest.resolve_alert(&first.id, "").await.unwrap();
     let replay = guest.raise_as(call).await.unwrap();
     assert_eq!((replay.id, replay.state), (first.id, AlertState::Resolved.into()), "a late retry raises nothing");
 }
@@ -179,7 +179,7 @@ async fn s12_who_was_left_out_sees_nothing_whatever_the_role_and_a_block_holds_n
         assert_eq!(refused(left_out.alert(&alert.id).await), absent);
         let answer = crewup_proto::safety::AcknowledgementType::Seen;
         assert_eq!(refused(left_out.acknowledge(&alert.id, answer).await), absent);
-        assert_eq!(refused(left_out.resolve(&alert.id, "why").await), absent);
+        assert_eq!(refused(left_out.resolve_alert(&alert.id, "why").await), absent);
     }
     // Raised again without a word, they stay left out; a crew that is added brings nobody back in.
     crew(&event, "Larks", &[&host, &guest]).await;

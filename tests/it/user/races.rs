@@ -40,7 +40,7 @@ async fn reputations(mesh: &Mesh, user: &str) -> (Reputation, Reputation) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u1_32_first_calls_at_two_services_make_one_profile() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     for round in 0..4 {
         let name = format!("newcomer-{round}");
         // Each with a token of its own: a token is looked at once.
@@ -65,7 +65,7 @@ async fn u1_32_first_calls_at_two_services_make_one_profile() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u2_m1_the_newest_of_32_tokens_at_once_wins() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     for round in 0..4 {
         let person = Person::named(format!("guest-{round}"));
         mesh.person_as(&issued(person.clone(), 100)).me().await.unwrap();
@@ -90,7 +90,7 @@ async fn u2_m1_the_newest_of_32_tokens_at_once_wins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u2_32_accounts_with_one_e_mail_make_one_profile() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     for round in 0..4 {
         let email = format!("same-{round}@crewup.example");
         let accounts =
@@ -103,7 +103,7 @@ async fn u2_32_accounts_with_one_e_mail_make_one_profile() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u2_32_people_who_change_to_one_e_mail_leave_it_to_one() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let people = (0..WRITERS).map(|at| Person::named(format!("person-{at}"))).collect::<Vec<_>>();
     for person in &people {
         mesh.person_as(&issued(person.clone(), 60)).me().await.unwrap();
@@ -121,7 +121,7 @@ async fn u2_32_people_who_change_to_one_e_mail_leave_it_to_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u2_of_two_who_swap_their_e_mails_at_once_neither_gets_the_others() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let people = (0..WRITERS).map(|at| Person::named(format!("person-{at}"))).collect::<Vec<_>>();
     let mut before = Vec::new();
     for person in &people {
@@ -144,7 +144,7 @@ async fn u2_of_two_who_swap_their_e_mails_at_once_neither_gets_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e6_of_32_edits_with_one_etag_one_is_made() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("guest")).collect::<Vec<_>>());
     for round in 0..4 {
         let etag = same[0].me().await.unwrap().etag;
@@ -161,7 +161,7 @@ async fn e6_of_32_edits_with_one_etag_one_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u5_of_two_who_block_each_other_at_once_the_second_finds_nobody() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let ids = ids(&people).await;
     let answers = at_once(&people, |at, people| {
@@ -211,7 +211,7 @@ async fn u6_no_write_that_starts_after_a_deactivation_answered_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r4_of_32_ratings_of_one_person_by_another_one_is_made() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = met(&mesh, 5).await;
     let ids = ids(&people).await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-0")).collect::<Vec<_>>());
@@ -229,7 +229,7 @@ async fn r4_of_32_ratings_of_one_person_by_another_one_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x1_32_twins_of_a_rating_are_one_rating() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = met(&mesh, 5).await;
     let ids = ids(&people).await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-0")).collect::<Vec<_>>());
@@ -254,7 +254,7 @@ async fn x1_32_twins_of_a_rating_are_one_rating() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r3_of_32_who_take_one_rating_back_one_does() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = met(&mesh, 2).await;
     let rated = people[1].id().await;
     // The author's calls and the moderator's wait for two locks of enter, and for one row.
@@ -274,7 +274,7 @@ async fn r3_of_32_who_take_one_rating_back_one_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r7_reputation_is_what_the_rows_say_after_32_people_rate_and_take_back_at_once() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (mut people, event) = met(&mesh, WRITERS + 1).await;
     let rated = people.remove(0).id().await;
     let raters = Arc::new(people);

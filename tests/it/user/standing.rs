@@ -1,3 +1,4 @@
+use crewup_issuer::Person;
 use crewup_proto::{
     call::{Access, Standing},
     user::*,
@@ -19,7 +20,9 @@ async fn told(mesh: &Mesh, user: &str) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u6_m3_each_standing_has_its_reason_at_every_call_that_does_not_allow_it() {
     let mesh = Mesh::start().await;
-    let (away, banned, erased) = (mesh.person("away"), mesh.person("banned"), mesh.person("erased"));
+    // Moderators, who pass the door of every call.
+    let moderator = |name: &str| mesh.person_as(&Person::named(name).with_roles(["moderator"]));
+    let (away, banned, erased) = (moderator("away"), moderator("banned"), moderator("erased"));
     let banned_id = enrolled(&banned).await;
     let erased_id = enrolled(&erased).await;
     deactivate(&away).await;

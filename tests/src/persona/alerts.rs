@@ -39,7 +39,7 @@ impl Persona {
     }
 
     /// Resolves an alert.
-    pub async fn resolve(&self, alert: &str, reason: &str) -> Result<Alert, Status> {
+    pub async fn resolve_alert(&self, alert: &str, reason: &str) -> Result<Alert, Status> {
         let request = ResolveAlertRequest { alert_id: alert.into(), reason: reason.into() };
         Ok(self.safety().resolve_alert(request).await?.into_inner().alert.expect("an alert"))
     }

@@ -2,9 +2,11 @@
 
 mod alerts;
 mod events;
+mod moderation;
 mod people;
 
 pub use events::{party, private_party};
+pub use moderation::{ban_of, report_of};
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 

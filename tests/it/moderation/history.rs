@@ -1,0 +1,116 @@
+//! A history of calls that race bans (M2, M3, X6): none that starts after the answer of BanUser succeeds, at any service.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crewup_proto::user::Profile;
+use crewup_tests::{
+    Mesh, Persona, Refusal,
+    persona::{at_once, party},
+};
+use tonic::Status;
+
+use super::{moderators, number, settled};
+
+const PEOPLE: usize = 32;
+const CALLS: usize = 10_000;
+/// What each of a person's three callers does after the answer.
+const AFTER: usize = 24;
+
+/// One call that was made.
+struct Made {
+    kind: &'static str,
+    /// Whether it started after BanUser had answered.
+    after: bool,
+    /// None: it succeeded.
+    reason: Option<String>,
+}
+
+/// The `step`th call of a person: writes and reads at every service.
+async fn act(person: &Persona, event: &str, host: &str, step: usize) -> (&'static str, Result<(), Status>) {
+    match step % 8 {
+        0 => ("go", person.go(event).await.map(drop)),
+        1 => ("leave", person.leave(event).await.map(drop)),
+        2 => ("edit", person.edit(Profile { bio: format!("{step}"), ..Default::default() }, &["bio"]).await.map(drop)),
+        3 => ("get event", person.get(event).await.map(drop)),
+        4 => ("create", person.create(party(Some(3))).await.map(drop)),
+        5 => ("get person", person.see(host).await.map(drop)),
+        6 => ("me", person.me().await.map(drop)),
+        _ => ("block", person.block(host).await.map(drop)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_succeeds() {
+    let mesh = Mesh::start().await;
+    let moderators = Arc::new(moderators(&mesh, 4).await);
+    let host = mesh.person("host");
+    let (host_id, event) = (host.id().await, host.create(party(None)).await.unwrap().id);
+    let history = Arc::new(Mutex::new(Vec::<Made>::new()));
+    let mut round = 0;
+    while history.lock().unwrap().len() < CALLS {
+        let people: Vec<_> = (0..PEOPLE).map(|at| mesh.person(&format!("racer-{round}-{at}"))).collect();
+        let people = Arc::new(people);
+        at_once(&people, |at, people| {
+            let (moderators, history) = (Arc::clone(&moderators), Arc::clone(&history));
+            let (event, host) = (event.clone(), host_id.clone());
+            async move {
+                let person = &people[at];
+                let id = person.id().await;
+                let answered = AtomicBool::new(false);
+                let caller = async |first: usize| {
+                    let (mut step, mut after) = (first, 0);
+                    while after < AFTER {
+                        let late = answered.load(Ordering::SeqCst);
+                        let (kind, done) = act(person, &event, &host, step).await;
+                        let reason = done.err().map(|status| Refusal::of(&status).reason);
+                        history.lock().unwrap().push(Made { kind, after: late, reason });
+                        after += usize::from(late);
+                        step += 1;
+                    }
+                };
+                let banning = async {
+                    // In the middle of the calls, and not all at the same step.
+                    for step in 0..8 + at % 8 {
+                        let _ = act(person, &event, &host, step).await;
+                    }
+                    moderators[at % moderators.len()].ban(&id).await.unwrap();
+                    answered.store(true, Ordering::SeqCst);
+                };
+                tokio::join!(banning, caller(0), caller(3), caller(6));
+            }
+        })
+        .await;
+        round += 1;
+    }
+    settled(&mesh).await;
+
+    let history = std::mem::take(&mut *history.lock().unwrap());
+    let (mut before, mut late) = (HashMap::<_, usize>::new(), 0);
+    for made in &history {
+        match (&made.reason, made.after) {
+            (None, true) => panic!("{} succeeded, though it started after the answer", made.kind),
+            (None, false) => *before.entry(made.kind).or_default() += 1,
+            (Some(reason), true) => {
+                assert!(["USER_BANNED", "OVERLOADED"].contains(&reason.as_str()), "{}: {reason}", made.kind);
+                late += usize::from(reason == "USER_BANNED");
+            }
+            (Some(_), false) => {}
+        }
+    }
+    assert_eq!(before.len(), 8, "every kind of call was served before: {before:?}");
+    assert!(late >= history.len() / 4, "{late} of {} came late", history.len());
+
+    // Nothing of it is left that a ban takes away (M5): no seat, no event of one's own.
+    let seats = "select count(*) from event_attendees a join events e on e.id = a.event_id
+        where a.status = 'going' and not e.is_cancelled and a.user_id in (select user_id from bans)";
+    assert_eq!(number(&mesh, seats).await, 0);
+    let own = "select count(*) from events where not is_cancelled and creator_id in (select user_id from bans)";
+    assert_eq!(number(&mesh, own).await, 0);
+    assert_eq!(crate::event::counted(&mesh, &event).await.going, 1);
+}
