@@ -48,7 +48,7 @@ pg_stop() { as_postgres "$PG_BIN/pg_ctl" stop --silent --mode=fast --pgdata="$1/
 migrate_with_psql() {
     local file service
     {
-        for service in event group user safety moderation; do echo "create role crewup_$service nologin;"; done
+        for service in "${SERVICES[@]}"; do echo "create role crewup_$service nologin;"; done
         echo 'create table _sqlx_migrations (version bigint primary key, description text not null,
               installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
               execution_time bigint not null);'

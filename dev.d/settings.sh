@@ -6,14 +6,22 @@
 : "${CREWUP_ISSUER_PORT:=8180}"        # the development issuer
 : "${CREWUP_DB_PORT:=5432}"            # PostgreSQL
 : "${CREWUP_EVENT_PORT:=50051}"        # gRPC, and the plain ports of health and metrics
+: "${CREWUP_GROUP_PORT:=50052}"
 : "${CREWUP_USER_PORT:=50053}"
+: "${CREWUP_SAFETY_PORT:=50054}"
+: "${CREWUP_MODERATION_PORT:=50055}"
 : "${CREWUP_EVENT_PLAIN_PORT:=9051}"
+: "${CREWUP_GROUP_PLAIN_PORT:=9052}"
 : "${CREWUP_USER_PLAIN_PORT:=9053}"
+: "${CREWUP_SAFETY_PLAIN_PORT:=9054}"
+: "${CREWUP_MODERATION_PLAIN_PORT:=9055}"
 : "${CREWUP_STATE:=$ROOT/.dev}"        # data, logs, certificates
 : "${CREWUP_SEED_ARGS:=}"              # more for crewup-seed, such as --events 2000
 export CREWUP_EDGE_PORT CREWUP_EDGE_TLS_PORT CREWUP_EDGE_OPS_PORT CREWUP_EDGE_ADMIN_PORT CREWUP_ISSUER_PORT
 
-SERVICES=(event user)
+SERVICES=(event group user safety moderation)
+# What `./dev up` runs.
+BINARIES=(-p crewup-shared -p crewup-issuer -p crewup-seed "${SERVICES[@]/#/-pcrewup-}")
 DB_PASSWORD=crewup_dev_password
 OWNER_URL=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup
 ISSUER=http://127.0.0.1:$CREWUP_ISSUER_PORT/realms/crewup

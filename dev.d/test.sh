@@ -86,8 +86,12 @@ through_the_edge() {
     local code=0
     state=$(mktemp -d /tmp/crewup-test-XXXXXX)
     chmod 755 "$state"
-    export CREWUP_STATE=$state CREWUP_DB_PORT=15432 CREWUP_ISSUER_PORT=18180 CREWUP_EVENT_PORT=15051 CREWUP_USER_PORT=15053 \
-        CREWUP_EVENT_PLAIN_PORT=19051 CREWUP_USER_PLAIN_PORT=19053 CREWUP_EDGE_PORT=18080 CREWUP_EDGE_TLS_PORT=18443 \
+    local service at=0
+    for service in "${SERVICES[@]}"; do
+        at=$((at + 1))
+        export "CREWUP_${service^^}_PORT=$((15050 + at))" "CREWUP_${service^^}_PLAIN_PORT=$((19050 + at))"
+    done
+    export CREWUP_STATE=$state CREWUP_DB_PORT=15432 CREWUP_ISSUER_PORT=18180 CREWUP_EDGE_PORT=18080 CREWUP_EDGE_TLS_PORT=18443 \
         CREWUP_EDGE_OPS_PORT=19050 CREWUP_EDGE_ADMIN_PORT=19901 CREWUP_SEED_ARGS="--people 300 --events 600"
     ./dev up >"$state/up.log" 2>&1 &
     pid=$!
@@ -122,7 +126,7 @@ run_tests() {
     suite "Rust" cargo test --workspace --no-fail-fast
     suite "the TypeScript client" web_client
     suite "the edge's configuration in Envoy" node envoy/test.mjs
-    cargo build -q -p crewup-shared -p crewup-event -p crewup-user -p crewup-issuer -p crewup-seed
+    cargo build -q "${BINARIES[@]}"
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     suite "the chart" helm/test.sh
 
@@ -142,5 +146,5 @@ run_tests() {
 generate() {
     need_edge_tools
     .tools/py/bin/python envoy/calls.py
-    CREWUP_UPDATE=1 cargo test -q -p crewup-tests --test it generated
+    CREWUP_UPDATE=1 cargo test -q -p crewup-tests --test it -- generated docs_access
 }

@@ -26,11 +26,13 @@ stop_all() {
 }
 
 check_ports() {
-    local row
-    for row in "$CREWUP_DB_PORT:CREWUP_DB_PORT:PostgreSQL" "$CREWUP_ISSUER_PORT:CREWUP_ISSUER_PORT:the issuer" \
-        "$CREWUP_EVENT_PORT:CREWUP_EVENT_PORT:the event service" "$CREWUP_USER_PORT:CREWUP_USER_PORT:the user service" \
-        "$CREWUP_EVENT_PLAIN_PORT:CREWUP_EVENT_PLAIN_PORT:the event service's health" \
-        "$CREWUP_USER_PLAIN_PORT:CREWUP_USER_PLAIN_PORT:the user service's health" \
+    local row service rows=()
+    for service in "${SERVICES[@]}"; do
+        rows+=("$(port_of "$service" PORT):CREWUP_${service^^}_PORT:the $service service")
+        rows+=("$(port_of "$service" PLAIN_PORT):CREWUP_${service^^}_PLAIN_PORT:the $service service's health")
+    done
+    for row in "${rows[@]}" \
+        "$CREWUP_DB_PORT:CREWUP_DB_PORT:PostgreSQL" "$CREWUP_ISSUER_PORT:CREWUP_ISSUER_PORT:the issuer" \
         "$CREWUP_EDGE_PORT:CREWUP_EDGE_PORT:the edge" "$CREWUP_EDGE_TLS_PORT:CREWUP_EDGE_TLS_PORT:the edge's TLS" \
         "$CREWUP_EDGE_OPS_PORT:CREWUP_EDGE_OPS_PORT:the edge's health" \
         "$CREWUP_EDGE_ADMIN_PORT:CREWUP_EDGE_ADMIN_PORT:Envoy's own pages"; do
@@ -52,15 +54,18 @@ wait_for() {
 build() {
     say "building (a first build takes some minutes)"
     # Cargo's own progress goes to the terminal.
-    cargo build -p crewup-shared -p crewup-event -p crewup-user -p crewup-issuer -p crewup-seed
+    cargo build "${BINARIES[@]}"
 }
 
 start_services() {
-    local service peer=http://127.0.0.1:$CREWUP_USER_PORT
+    local service urls=()
     for service in "${SERVICES[@]}"; do
-        start "$service" env \
+        urls+=("CREWUP_${service^^}_URL=http://127.0.0.1:$(port_of "$service" PORT)")
+    done
+    for service in "${SERVICES[@]}"; do
+        start "$service" env "${urls[@]}" \
             DATABASE_URL="postgres://crewup_${service}_login:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup" \
-            CREWUP_MODE=development CREWUP_REFLECTION=on CREWUP_ISSUER="$ISSUER" CREWUP_USER_URL="$peer" \
+            CREWUP_MODE=development CREWUP_REFLECTION=on CREWUP_ISSUER="$ISSUER" \
             CREWUP_CLIENT_SECRET=crewup_dev_secret \
             CREWUP_LISTEN="127.0.0.1:$(port_of "$service" PORT)" \
             CREWUP_PLAIN_LISTEN="127.0.0.1:$(port_of "$service" PLAIN_PORT)" \
@@ -103,7 +108,7 @@ up() {
     DATABASE_URL=$OWNER_URL target/debug/crewup-migrate up >"$CREWUP_STATE/log/migrate.log" 2>&1 \
         || die 70 "the schema could not be migrated: $(tail -n 1 "$CREWUP_STATE/log/migrate.log"); ./dev up --fresh starts over"
     local service
-    for service in event group user safety moderation; do
+    for service in "${SERVICES[@]}"; do
         export "CREWUP_${service^^}_DB_PASSWORD=$DB_PASSWORD"
     done
     DATABASE_URL=$OWNER_URL target/debug/crewup-migrate roles >>"$CREWUP_STATE/log/migrate.log" 2>&1 \
@@ -129,14 +134,17 @@ up() {
 }
 
 table() {
+    local service services=
+    for service in "${SERVICES[@]}"; do
+        services+=$(printf '  %-11s 127.0.0.1:%s   health and metrics http://127.0.0.1:%s/metrics' \
+            "$service" "$(port_of "$service" PORT)" "$(port_of "$service" PLAIN_PORT)")$'\n'
+    done
     cat <<TEXT
 
 CrewUp is up; Ctrl-C stops it.
 
   edge        http://127.0.0.1:$CREWUP_EDGE_PORT (gRPC, grpc-web)   https://127.0.0.1:$CREWUP_EDGE_TLS_PORT (self-signed)
-  event       127.0.0.1:$CREWUP_EVENT_PORT   health and metrics http://127.0.0.1:$CREWUP_EVENT_PLAIN_PORT/metrics
-  user        127.0.0.1:$CREWUP_USER_PORT   health and metrics http://127.0.0.1:$CREWUP_USER_PLAIN_PORT/metrics
-  issuer      $ISSUER
+${services}  issuer      $ISSUER
   PostgreSQL  127.0.0.1:$CREWUP_DB_PORT   database and user crewup   ./dev psql
   logs        ${CREWUP_STATE#"$ROOT"/}/log
 

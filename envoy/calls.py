@@ -109,6 +109,7 @@ def routes(name, service, methods):
         "name": name["name"],
         "port": name["port"],
         "plain": name["plain"],
+        "peers": name["peers"],
         "service": service,
         **alternatives,
     }

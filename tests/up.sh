@@ -24,6 +24,12 @@ user=crewup.user.v1.UserService
 start=$(date -u -d '+2 days' +%Y-%m-%dT20:00:00Z)
 draft='{"event": {"name": "Rooftop", "type": "EVENT_TYPE_BAR", "address": "Limmatquai 1", "start_time": "'$start'", "max_attendees": 6}, "request_id": "0190a000-0000-7000-8000-'$(printf '%012d' $RANDOM)'"}'
 
+# Ports that nobody listens on, for all services.
+free=() at=15980
+for service in EVENT GROUP USER SAFETY MODERATION; do
+    free+=("CREWUP_${service}_PORT=$((at++))" "CREWUP_${service}_PLAIN_PORT=$((at++))")
+done
+
 expect "reflection lists the services" "$user" ./dev grpcurl "$edge" list
 expect "reflection lists services that another process serves" "$event" ./dev grpcurl "$edge" list
 expect "the demo city is there to be searched" '"name"' ./dev grpcurl -d '{"query": "jazz"}' "$edge" $event/SearchEvents
@@ -40,7 +46,7 @@ expect "a bad token is refused" 'Unauthenticated' .tools/py/bin/grpcurl -plainte
 expect "internal calls are not routed" 'Unimplemented' ./dev grpcurl "$edge" crewup.user.internal.v1.UserInternalService/EnsureUser
 expect "the second start says that it runs already" 'runs already' ./dev up
 expect "a taken port is named with its variable" 'CREWUP_EDGE_PORT' env CREWUP_STATE=/tmp/crewup-nowhere CREWUP_DB_PORT=15999 \
-    CREWUP_ISSUER_PORT=15998 CREWUP_EVENT_PORT=15997 CREWUP_USER_PORT=15996 CREWUP_EVENT_PLAIN_PORT=15995 CREWUP_USER_PLAIN_PORT=15994 ./dev up
+    CREWUP_ISSUER_PORT=15998 "${free[@]}" ./dev up
 expect "an unknown command is refused" 'unknown: nonsense' ./dev nonsense
 expect "the database answers" '^ *[0-9]+ *$' ./dev psql -tc 'select count(*) from events'
 expect "a wrong setting is one line that names it" '^CREWUP_MODE|--mode|possible values' env CREWUP_MODE=staging target/debug/crewup-event

@@ -51,7 +51,9 @@ pub(crate) fn issued(person: Person, seconds: i64) -> Person {
 
 /// The person's id by a write: a read would be remembered for a second (X6), and with it the standing.
 pub(crate) async fn enrolled(person: &Persona) -> String {
-    person.users().reactivate_me(ReactivateMeRequest {}).await.unwrap().into_inner().profile.unwrap().id
+    let id = person.users().reactivate_me(ReactivateMeRequest {}).await.unwrap().into_inner().profile.unwrap().id;
+    person.remember_id(&id);
+    id
 }
 
 /// Puts the person's profile aside.

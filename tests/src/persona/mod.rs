@@ -113,6 +113,11 @@ impl Persona {
         ModerationServiceClient::with_interceptor(self.service("moderation"), self.bearer())
     }
 
+    /// Notes the person's id, for who cannot ask for it later.
+    pub fn remember_id(&self, id: &str) {
+        let _ = self.id.set(id.to_owned());
+    }
+
     /// The person's id.
     pub async fn id(&self) -> String {
         let id = self.id.get_or_init(|| async { self.me().await.expect("GetMe").id });
