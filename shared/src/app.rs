@@ -108,6 +108,21 @@ where
     type Run = Run;
 }
 
+/// Finds, by a short query before the transaction, whom a call acts on: what an
+/// `async fn(&mut PgConnection, &Req) -> Result<Vec<UserId>>` is.
+pub trait Find<'a, Req: 'a>: Fn(&'a mut PgConnection, &'a Req) -> Self::Run + Send + Sync {
+    /// The running query.
+    type Run: Future<Output = Result<Vec<UserId>>> + Send + 'a;
+}
+
+impl<'a, F, Run, Req: 'a> Find<'a, Req> for F
+where
+    F: Fn(&'a mut PgConnection, &'a Req) -> Run + Send + Sync,
+    Run: Future<Output = Result<Vec<UserId>>> + Send + 'a,
+{
+    type Run = Run;
+}
+
 impl App {
     /// Puts the parts together.
     pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, wake: outbox::Wake) -> Self {
@@ -155,6 +170,34 @@ impl App {
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
         self.writing(request, others, handler).await.map(Response::new).map_err(Error::into_status)
+    }
+
+    /// As [`App::write_on`], where not the request but a row that it names says whom the call acts on. `find` reads that
+    /// before the transaction begins, because a transaction enters once, with everyone (X6). So it may only read what a
+    /// row says for good: nothing looks at it again.
+    pub async fn write_on_row<Req, Res, L, F>(
+        &self,
+        request: Request<Req>,
+        find: L,
+        handler: F,
+    ) -> std::result::Result<Response<Res>, Status>
+    where
+        L: for<'a> Find<'a, Req>,
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        let done = async {
+            let (context, id, request) = self.identify(request).await?;
+            let mut run = 1;
+            let others = loop {
+                match self.found(&find, &request).await {
+                    Ok(found) => break found,
+                    Err(error) => again(&self.db, error, &mut run).await?,
+                }
+            };
+            let others = others.into_iter().map(Uuid::from).collect();
+            self.transacted(&context, id, others, &request, handler).await
+        };
+        done.await.map(Response::new).map_err(Error::into_status)
     }
 
     /// As [`App::write`], for a handler that needs what other services say: `ask` asks them before the transaction, for no
@@ -226,7 +269,23 @@ impl App {
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
         let (context, id, request) = self.identify(request).await?;
-        let mut people: Vec<Uuid> = others(&request).into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+        let others = others(&request).into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+        self.transacted(&context, id, others, &request, handler).await
+    }
+
+    /// Runs a handler in a transaction that has entered the caller and `others`, again where PostgreSQL asks for that.
+    async fn transacted<Req, Res, F>(
+        &self,
+        context: &Context,
+        id: UserId,
+        others: Vec<Uuid>,
+        request: &Req,
+        handler: F,
+    ) -> Result<Res>
+    where
+        F: for<'a> Handler<'a, WriteCx, Req, Res>,
+    {
+        let mut people = others;
         people.insert(0, id.0);
         let mut run = 1;
         loop {
@@ -236,7 +295,7 @@ impl App {
                 standing::admit(standing, context.call)?;
                 let caller = Caller { id, role: context.person().role, standing };
                 let mut cx = WriteCx { tx, caller, call: context.call };
-                let res = handler(&mut cx, &request).await?;
+                let res = handler(&mut cx, request).await?;
                 cx.tx.commit(&self.wake).await?;
                 Ok(res)
             };
@@ -245,6 +304,13 @@ impl App {
                 Err(error) => again(&self.db, error, &mut run).await?,
             }
         }
+    }
+
+    async fn found<Req>(&self, find: &impl for<'a> Find<'a, Req>, request: &Req) -> Result<Vec<UserId>> {
+        let mut lease = self.db.lease().await?;
+        let found = find(&mut lease, request).await?;
+        lease.back();
+        Ok(found)
     }
 
     /// Who calls, or on whose behalf another service does.
