@@ -55,8 +55,9 @@ impl Topic {
     /// The services that react. A topic without any is still published: its row stays for the retention time.
     const fn consumers(self) -> &'static [&'static str] {
         match self {
-            Self::UserStanding => &["event"],
-            Self::AttendanceLeft | Self::EventChanged | Self::CrewMembers | Self::AlertChanged => &[],
+            Self::UserStanding => &["event", "group"],
+            Self::AttendanceLeft => &["group"],
+            Self::EventChanged | Self::CrewMembers | Self::AlertChanged => &[],
         }
     }
 
