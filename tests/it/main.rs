@@ -6,6 +6,7 @@ mod crash;
 mod enter;
 mod event;
 mod generated;
+mod group;
 mod harness;
 mod identity;
 mod invariants;

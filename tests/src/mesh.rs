@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The services that are built so far, each after those that it calls.
-pub const SERVICES: [&Service; 2] = [&crewup_user::SERVICE, &crewup_event::SERVICE];
+pub const SERVICES: [&Service; 3] = [&crewup_user::SERVICE, &crewup_event::SERVICE, &crewup_group::SERVICE];
 
 /// The issuer of this test process. It has a thread of its own and outlives every test.
 pub async fn issuer() -> &'static Issuer {

@@ -83,8 +83,9 @@ pub fn unary_calls() -> impl Iterator<Item = (&'static str, &'static Call)> {
 }
 
 /// Calls that their services answer UNIMPLEMENTED until their issue.
-const LATER: [&str; 3] = [
+const LATER: [&str; 4] = [
     "/crewup.event.internal.v1.EventInternalService/DescribeObject",
+    "/crewup.group.v1.GroupService/SendTyping",
     "/crewup.user.internal.v1.UserInternalService/DescribeObject",
     "/crewup.user.v1.UserService/EraseMe",
 ];

@@ -19,7 +19,7 @@ pub(crate) async fn tell(mesh: &Mesh, user: &str) {
         "with told as (
              insert into outbox (topic, key, created_at) values ('user.standing', $1::uuid, crewup.now()) returning id, topic, key)
          insert into outbox_claims (outbox_id, consumer, topic, key, due_at)
-         select id, 'event', topic, key, crewup.now() from told",
+         select id, consumer, topic, key, crewup.now() from told, unnest(array['event', 'group']) as consumer",
     )
     .bind(user)
     .execute(&mut mesh.db.connect().await)
@@ -28,7 +28,7 @@ pub(crate) async fn tell(mesh: &Mesh, user: &str) {
 }
 
 /// Waits until nothing is left to do; fails if that takes longer than X8 allows.
-async fn settled(mesh: &Mesh) {
+pub(crate) async fn settled(mesh: &Mesh) {
     let mut db = mesh.db.connect().await;
     let undone = async {
         loop {
@@ -112,6 +112,7 @@ async fn x8_a_reaction_told_twice_does_no_harm_and_later_standings_win() {
     sqlx::query("update bans set ended_at = crewup.now()").execute(&mut mesh.db.connect().await).await.unwrap();
     let mut mesh = mesh;
     mesh.add(&crewup_event::SERVICE, &["--relay", "on"]).await;
+    mesh.add(&crewup_group::SERVICE, &["--relay", "on"]).await;
     settled(&mesh).await;
     assert_eq!(counted(&mesh, &made.id).await.going, 2);
 }
@@ -162,7 +163,10 @@ async fn x8_a_topic_of_a_later_release_stops_nothing_and_is_left_for_it() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), freed).await.expect("the reaction came");
-    let left: Vec<String> = sqlx::query_scalar("select topic from outbox_claims").fetch_all(&mut db).await.unwrap();
+    let left: Vec<String> = sqlx::query_scalar("select topic from outbox_claims where consumer = 'event'")
+        .fetch_all(&mut db)
+        .await
+        .unwrap();
     assert_eq!(left, ["from.tomorrow"]);
 }
 
@@ -189,7 +193,7 @@ async fn x8_a_reaction_that_fails_ten_times_is_put_aside_counted_and_blocks_noth
         "grant execute on function refuse() to public",
         "create trigger refuse before update on event_attendees for each row execute function refuse()",
         // Nine failures are behind them.
-        "update outbox_claims set attempts = 9",
+        "update outbox_claims set attempts = 9 where consumer = 'event'",
     ] {
         sqlx::query(statement).execute(&mut db).await.unwrap();
     }
@@ -207,6 +211,9 @@ async fn x8_a_reaction_that_fails_ten_times_is_put_aside_counted_and_blocks_noth
     let backlog = tokio::time::timeout(Duration::from_secs(5), settled).await.expect("nothing is blocked");
     assert_eq!(backlog.parked, 1);
     assert_eq!(counted(&mesh, &made.id).await.going, 2, "the host, and the one whose reaction was put aside");
-    let left: String = sqlx::query_scalar("select key::text from outbox_claims").fetch_one(&mut db).await.unwrap();
+    let left: String = sqlx::query_scalar("select key::text from outbox_claims where consumer = 'event'")
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
     assert_eq!(left, broken);
 }

@@ -1,8 +1,10 @@
 //! People who call the services, and the few things that most of them do.
 
+mod crews;
 mod events;
 mod people;
 
+pub use crews::{crew, private_crew};
 pub use events::{party, private_party};
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
