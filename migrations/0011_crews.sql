@@ -228,7 +228,8 @@ $$;
 
 -- The crew that a write is about, as the viewer sees it. Its row is locked first, then it is read, each in a statement of
 -- its own, so that what is read is from after the lock (E8, G6). Who adds members holds the event as well, before the
--- crew: users, event, crews is the order of X6.
+-- crew: users, event, crews is the order of X6. Without my_unread, which would count all that the viewer has not read for
+-- every message that the viewer sends.
 create function crewup.crew_held(viewer uuid, all_private boolean, crew uuid, holds_event boolean)
 returns setof crewup.crew
 language plpgsql volatile set search_path = pg_catalog, public, pg_temp as $$
@@ -237,7 +238,17 @@ begin
         perform crewup.api_hold_event(g.event_id) from groups g where g.id = crew;
     end if;
     perform from group_seats s where s.group_id = crew for no key update;
-    return query select c.* from crewup.crews_seen_by(viewer, all_private) c where c.id = crew;
+    return query
+        select
+            c.id, c.event_id, c.name, c.description, c.max_members, c.is_private,
+            c.created_at, c.updated_at, c.archived_at, c.archived_by, c.revision,
+            c.search_text, c.capacity, c.members, c.last_sequence,
+            c.event_creator_id, c.effective_end, c.event_cancelled_at,
+            c.admin_ids, c.admin_first_names, c.admin_last_names,
+            c.my_joined_at, c.my_is_admin, c.my_ban_at, c.my_request_id, c.my_read_sequence,
+            null::integer, c.i_am_going, c.now
+        from crewup.crews_seen_by(viewer, all_private) c
+        where c.id = crew;
 end;
 $$;
 

@@ -17,6 +17,8 @@ use crate::{
     error::{Error, Result},
 };
 
+/// So many claims of different keys are worked on at once in a process.
+pub(crate) const WORKERS: usize = 2;
 /// How often a worker looks without being woken. A lost wake-up costs at most this.
 const POLL: Duration = Duration::from_millis(400);
 /// A row that failed so often is put aside, counted and alerted on.
@@ -54,9 +56,10 @@ impl Topic {
     /// The services that react. A topic without any is still published: its row stays for the retention time.
     const fn consumers(self) -> &'static [&'static str] {
         match self {
-            Self::UserStanding => &["event", "safety", "moderation"],
+            Self::UserStanding => &["event", "group", "safety", "moderation"],
+            Self::AttendanceLeft => &["group"],
             Self::CrewMembers => &["safety"],
-            Self::AttendanceLeft | Self::EventChanged | Self::AlertChanged => &[],
+            Self::EventChanged | Self::AlertChanged => &[],
         }
     }
 
@@ -124,6 +127,9 @@ pub struct Claim {
     /// The second id where the topic has one.
     pub subject: Option<Uuid>,
     id: i64,
+    /// The newest row that tells the same. It was committed before the reaction reads the present state, which is then of
+    /// after it, so that one reaction does for all.
+    last: i64,
 }
 
 /// What a service does when it is told of something: reads the present state and makes it so.
@@ -151,7 +157,7 @@ async fn step(db: &Db, consumer: &str, react: React, wake: &Wake) -> Result<bool
     let Some(claim) = take(&mut tx, consumer).await? else { return Ok(false) };
     let done = async {
         react(&mut tx, claim).await?;
-        done(tx.db(), consumer, claim.id).await?;
+        done(tx.db(), consumer, &claim).await?;
         tx.commit(wake).await
     };
     if let Err(error) = done.await {
@@ -161,20 +167,24 @@ async fn step(db: &Db, consumer: &str, react: React, wake: &Wake) -> Result<bool
     Ok(true)
 }
 
-/// The oldest undone claim of any key that nobody holds. Skipping only whole keys keeps each key in order.
+/// The oldest undone claim of any key that nobody holds. Skipping only whole keys keeps each key in order. The oldest of a
+/// key by a subquery of its own, which cannot become a join: so claims are walked in order, and the first that fits is the end.
 /// A topic of a later release is left for a process that knows it.
 async fn take(tx: &mut Tx, consumer: &str) -> Result<Option<Claim>> {
     let known = Topic::ALL.map(|topic| topic.name().to_owned());
     let row = sqlx::query!(
-        "select c.outbox_id, c.topic, c.key, c.subject
+        r#"select c.outbox_id, c.topic, c.key, c.subject, (
+               select max(s.outbox_id) from outbox_claims s
+               where s.consumer = c.consumer and s.key = c.key and s.topic = c.topic
+                 and s.subject is not distinct from c.subject and s.parked_at is null) as "last!"
            from outbox_claims c
            where c.consumer = $1 and c.topic = any($2) and c.parked_at is null and c.due_at <= crewup.now()
-             and not exists (
-                 select from outbox_claims o
-                 where o.consumer = c.consumer and o.key = c.key and o.parked_at is null and o.outbox_id < c.outbox_id)
+             and c.outbox_id = (
+                 select min(o.outbox_id) from outbox_claims o
+                 where o.consumer = c.consumer and o.key = c.key and o.parked_at is null)
            order by c.outbox_id
            limit 1
-           for update of c skip locked",
+           for update of c skip locked"#,
         consumer,
         &known,
     )
@@ -182,11 +192,23 @@ async fn take(tx: &mut Tx, consumer: &str) -> Result<Option<Claim>> {
     .await?;
     let Some(row) = row else { return Ok(None) };
     let topic = Topic::parse(&row.topic).ok_or_else(|| Error::internal(format!("unknown topic {}", row.topic)))?;
-    Ok(Some(Claim { topic, key: row.key, subject: row.subject, id: row.outbox_id }))
+    Ok(Some(Claim { topic, key: row.key, subject: row.subject, id: row.outbox_id, last: row.last }))
 }
 
-async fn done(db: &mut PgConnection, consumer: &str, id: i64) -> Result<()> {
-    sqlx::query!("delete from outbox_claims where consumer = $1 and outbox_id = $2", consumer, id).execute(db).await?;
+async fn done(db: &mut PgConnection, consumer: &str, claim: &Claim) -> Result<()> {
+    sqlx::query!(
+        "delete from outbox_claims
+         where consumer = $1 and key = $2 and parked_at is null and outbox_id between $3 and $4
+           and topic = $5 and subject is not distinct from $6",
+        consumer,
+        claim.key,
+        claim.id,
+        claim.last,
+        claim.topic.name(),
+        claim.subject,
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

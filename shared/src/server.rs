@@ -235,7 +235,9 @@ pub fn start(
         }
         tasks.spawn(gauges::work(db.clone(), service.name, stopped.clone()));
         if let Some(react) = service.react {
-            tasks.spawn(outbox::work(db, service.name, react, wake, stopped));
+            for _ in 0..outbox::WORKERS {
+                tasks.spawn(outbox::work(db.clone(), service.name, react, wake.clone(), stopped.clone()));
+            }
         }
     }
     Ok(Running { addr, plain_addr, stop, tasks, grace: config.grace() })

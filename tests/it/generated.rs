@@ -25,6 +25,9 @@ fn docs_errors_md_is_what_the_contract_says() {
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), text, "run ./dev generate");
 }
 
+/// Rules whose proof comes with the live streams: of crews (C4-C7, C16), typing (C11).
+const UNPROVED: [&str; 6] = ["C4", "C5", "C6", "C7", "C11", "C16"];
+
 #[test]
 fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/RULES.md");
@@ -37,9 +40,9 @@ fn docs_rules_md_names_the_tests_of_each_rule_and_every_built_rule_has_one() {
         let Some(id) = line.strip_prefix("- **").and_then(|line| line.split([' ', '.', ';', '*']).next()) else {
             continue;
         };
-        let is_rule =
-            id.starts_with(['E', 'U', 'R', 'S', 'M', 'X']) && id[1..].chars().all(|digit| digit.is_ascii_digit());
-        if is_rule && !tests.contains_key(id) {
+        let is_rule = id.starts_with(['E', 'G', 'C', 'U', 'R', 'S', 'M', 'X'])
+            && id[1..].chars().all(|digit| digit.is_ascii_digit());
+        if is_rule && !UNPROVED.contains(&id) && !tests.contains_key(id) {
             unproved.push(id);
         }
     }
@@ -70,7 +73,7 @@ fn tests_by_rule() -> BTreeMap<String, Vec<String>> {
                 let name = name.split('(').next().unwrap();
                 let id = name.split('_').next().unwrap().to_uppercase();
                 if id.len() > 1
-                    && id.starts_with(['E', 'U', 'R', 'S', 'M', 'X'])
+                    && id.starts_with(['E', 'G', 'C', 'U', 'R', 'S', 'M', 'X'])
                     && id[1..].chars().all(|c| c.is_ascii_digit())
                 {
                     found.entry(id).or_default().push(format!("{file}: `{name}`"));

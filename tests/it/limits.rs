@@ -154,11 +154,15 @@ fn base(request: &MessageDescriptor, path: &str, event: &str) -> DynamicMessage 
     let mask = |paths: &[&str]| Value::List(paths.iter().map(|path| Value::String((*path).to_owned())).collect());
     if path.ends_with("/UpdateEvent") {
         let every = ["name", "description", "type", "address", "start_time", "time_zone", "max_attendees"];
-        fill(&["event", "id"], id);
+        fill(&["event", "id"], id.clone());
         fill(&["update_mask", "paths"], mask(&every));
     }
     if path.ends_with("/UpdateAlert") {
         fill(&["update_mask", "paths"], mask(&["type", "message", "place"]));
+    }
+    if path.ends_with("/UpdateGroup") {
+        fill(&["group", "id"], id.clone());
+        fill(&["update_mask", "paths"], mask(&["name", "description", "max_members", "is_private"]));
     }
     if path.ends_with("/UpdateMe") {
         fill(&["update_mask", "paths"], mask(&["bio", "profile_picture_url", "interests"]));

@@ -1,6 +1,6 @@
 //! The services of CrewUp, in this process, on a database of the test's own.
 
-use std::{net::SocketAddr, sync::OnceLock};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use clap::Parser as _;
 use crewup_issuer::{Config as IssuerConfig, Issuer, Person};
@@ -16,8 +16,13 @@ use crate::{
 };
 
 /// The services that are built so far, each after those that it calls.
-pub const SERVICES: [&Service; 4] =
-    [&crewup_user::SERVICE, &crewup_event::SERVICE, &crewup_safety::SERVICE, &crewup_moderation::SERVICE];
+pub const SERVICES: [&Service; 5] = [
+    &crewup_user::SERVICE,
+    &crewup_event::SERVICE,
+    &crewup_group::SERVICE,
+    &crewup_safety::SERVICE,
+    &crewup_moderation::SERVICE,
+];
 
 /// The issuer of this test process. It has a thread of its own and outlives every test.
 pub async fn issuer() -> &'static Issuer {
@@ -136,6 +141,23 @@ impl Mesh {
     /// The issuer that the mesh trusts.
     pub fn issuer(&self) -> &'static Issuer {
         self.issuer
+    }
+
+    /// Waits until every service has done what it was told; fails if it does not come to that.
+    pub async fn settled(&self) {
+        self.settled_for(&crewup_shared::migrate::SERVICES).await;
+    }
+
+    /// As [`Mesh::settled`], of these services, where others do not react in this mesh.
+    pub async fn settled_for(&self, consumers: &[&str]) {
+        let mut db = self.db.connect().await;
+        let left = "select count(*) from outbox_claims where consumer = any($1)";
+        let settled = async {
+            while sqlx::query_scalar::<_, i64>(left).bind(consumers).fetch_one(&mut db).await.expect("a count") > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), settled).await.expect("the outbox is worked off");
     }
 
     /// Takes the first replica of a service out of the mesh, still running.

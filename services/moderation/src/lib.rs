@@ -31,7 +31,7 @@ pub static SERVICE: Service = Service {
     schema: 13,
     routes,
     accounts: None,
-    peers: &["event", "safety", "user"],
+    peers: &["event", "group", "safety", "user"],
     react: Some(react::react),
     jobs: &[],
 };

@@ -2,13 +2,13 @@
 
 use crewup_proto::{
     crewup::{
-        event::internal::v1 as event_internal, group::internal::v1 as group_internal, safety::internal::v1 as safety_internal,
-        user::internal::v1 as user_internal,
+        event::internal::v1 as event_internal, group::internal::v1 as group_internal,
+        safety::internal::v1 as safety_internal, user::internal::v1 as user_internal,
     },
     event::{self, AttendanceStatus},
     google::r#type::LatLng,
     group::{self, MemberRole},
-    moderation::{self, ReportedObject, decide_appeal_request::Decision, reported_object::Object, resolve_report_request},
+    moderation::{self, decide_appeal_request::Decision, reported_object::Object, resolve_report_request},
     safety::{self, AcknowledgementType, AlertType},
     user,
 };
@@ -67,9 +67,7 @@ async fn of_events(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
             encoded(event::SetAttendanceRequest { event_id, status: AttendanceStatus::Interested.into() })
         }
         "ListAttendees" => encoded(event::ListAttendeesRequest { event_id, ..Default::default() }),
-        "RemoveAttendee" => {
-            encoded(event::RemoveAttendeeRequest { event_id, user_id: scene.cast.friend.id().await })
-        }
+        "RemoveAttendee" => encoded(event::RemoveAttendeeRequest { event_id, user_id: scene.cast.friend.id().await }),
         "CreateInvitation" => encoded(event::CreateInvitationRequest {
             event_id: scene.private_event().await.into(),
             request_id: request_id(),
@@ -100,10 +98,9 @@ async fn of_events(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
 async fn of_crews(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
     let group_id = scene.crew.clone();
     match name {
-        "CreateGroup" => encoded(group::CreateGroupRequest {
-            group: Some(crew(&scene.event, 10)),
-            request_id: request_id(),
-        }),
+        "CreateGroup" => {
+            encoded(group::CreateGroupRequest { group: Some(crew(&scene.event, 10)), request_id: request_id() })
+        }
         "GetGroup" => encoded(group::GetGroupRequest { group_id }),
         "ListGroups" => encoded(group::ListGroupsRequest { event_id: scene.event.clone(), ..Default::default() }),
         "ListMyGroups" => encoded(group::ListMyGroupsRequest::default()),
@@ -145,9 +142,7 @@ async fn of_crews(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
         "CreateInvitation" => {
             encoded(group::CreateInvitationRequest { group_id, request_id: request_id(), ..Default::default() })
         }
-        "RevokeInvitation" => {
-            encoded(group::RevokeInvitationRequest { invitation_id: scene.crew_link().await.0.id })
-        }
+        "RevokeInvitation" => encoded(group::RevokeInvitationRequest { invitation_id: scene.crew_link().await.0.id }),
         "ListInvitations" => encoded(group::ListInvitationsRequest { group_id, ..Default::default() }),
         "AcceptInvitation" => encoded(group::AcceptInvitationRequest { token: scene.crew_link().await.1 }),
         "SendMessage" => {
@@ -218,10 +213,9 @@ async fn of_alerts(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
             alert_id: scene.alert().await.into(),
             r#type: AcknowledgementType::Seen.into(),
         }),
-        "ResolveAlert" => encoded(safety::ResolveAlertRequest {
-            alert_id: scene.alert().await.into(),
-            reason: "All is well".into(),
-        }),
+        "ResolveAlert" => {
+            encoded(safety::ResolveAlertRequest { alert_id: scene.alert().await.into(), reason: "All is well".into() })
+        }
         _ => None,
     }
 }
@@ -269,9 +263,7 @@ async fn internal(service: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
             let object = group_internal::describe_object_request::Object::GroupId(scene.crew.clone());
             encoded(group_internal::DescribeObjectRequest { object: Some(object) })
         }
-        "safety.internal" => {
-            encoded(safety_internal::DescribeObjectRequest { alert_id: scene.alert().await.into() })
-        }
+        "safety.internal" => encoded(safety_internal::DescribeObjectRequest { alert_id: scene.alert().await.into() }),
         _ => None,
     }
 }

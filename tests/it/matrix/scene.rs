@@ -1,10 +1,7 @@
 //! The stage of the matrix: who there is, and what there is for them to act on. A scene is made anew once a call changed it.
 
 use crewup_proto::{
-    event::Event,
-    group::{Invitation as CrewInvitation, MemberRole},
-    moderation::reported_object::Object,
-    safety::TriggerAlertRequest,
+    event::Event, group::Invitation as CrewInvitation, moderation::reported_object::Object, safety::TriggerAlertRequest,
 };
 use crewup_tests::{
     Mesh, Persona,
@@ -226,11 +223,5 @@ impl<'a> Scene<'a> {
     /// Bans the friend from the crew.
     pub(super) async fn ban_friend(&self) {
         self.cast.admin.remove(&self.crew, &self.cast.friend.id().await, true).await.unwrap();
-    }
-
-    /// Makes the friend an admin, too.
-    pub(super) async fn second_admin(&self) {
-        let friend = self.cast.friend.id().await;
-        self.cast.admin.set_role(&self.crew, &friend, MemberRole::Admin).await.unwrap();
     }
 }

@@ -10,7 +10,7 @@ use crewup_tests::{
     refusal::{reason, refused},
 };
 
-use super::{moderator, moderators, number, settled, with_role};
+use super::{moderator, moderators, number, with_role};
 use crate::{event::told, user::absent};
 
 /// A banned guest with an appeal: (the guest, the ban's id, the appeal's).
@@ -91,7 +91,7 @@ async fn m9_granting_lifts_the_ban_and_a_decision_is_final() {
     assert_eq!(reason(moderators[1].decide(&appeal, Decision::Reject).await), "APPEAL_DECIDED");
     assert_eq!(reason(moderators[2].decide(&appeal, Decision::Grant).await), "APPEAL_DECIDED");
     assert_eq!(number(&mesh, "select count(*) from moderation_log").await, 3);
-    settled(&mesh).await;
+    mesh.settled().await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crewup_tests::{
     refusal::{reason, refused},
 };
 
-use super::{moderator, moderators, number, settled, with_role};
+use super::{moderator, moderators, number, with_role};
 use crate::{event::counted, event::told, user::absent};
 
 #[tokio::test]
@@ -167,11 +167,11 @@ async fn m5_a_ban_frees_seats_and_cancels_own_events_and_lifting_it_brings_nothi
     let made = people[0].create(party(Some(2))).await.unwrap();
     people[1].go(&made.id).await.unwrap();
     moderator.ban(&id).await.unwrap();
-    settled(&mesh).await;
+    mesh.settled().await;
     assert_eq!(counted(&mesh, &made.id).await.going, 1);
     assert_eq!(people[0].get(&theirs.id).await.unwrap().state(), EventState::Cancelled);
     moderator.unban(&id).await.unwrap();
-    settled(&mesh).await;
+    mesh.settled().await;
     assert_eq!(counted(&mesh, &made.id).await.going, 1);
     people[1].go(&made.id).await.unwrap();
 }

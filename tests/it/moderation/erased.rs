@@ -7,7 +7,7 @@ use crewup_proto::moderation::{
 };
 use crewup_tests::{Mesh, refusal::reason};
 
-use super::{HOLD, moderator, moderators, number, settled, tell, waiting};
+use super::{HOLD, moderator, moderators, number, tell, waiting};
 use crate::user::{erase, ids};
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn u8_what_an_erased_person_wrote_goes_and_bans_and_the_log_stay() {
     erase(&people[0], &ids[0]).await;
     tell(&mesh, &ids[0]).await;
     tell(&mesh, &ids[0]).await;
-    settled(&mesh).await;
+    mesh.settled().await;
     let all = || ReportFilter { states: vec![1, 2, 3, 4], ..Default::default() };
     let report = async |id: &str| {
         let reports = moderators[0].reports(all()).await.unwrap();
@@ -74,6 +74,6 @@ async fn u8_a_report_that_is_being_closed_while_its_owner_is_erased_keeps_nothin
     }
     sqlx::query("select pg_advisory_unlock(4242)").execute(&mut db).await.unwrap();
     closing.await.unwrap().unwrap();
-    settled(&mesh).await;
+    mesh.settled().await;
     assert_eq!(number(&mesh, "select count(*) from reports where closed_at is not null and snapshot = ''").await, 1);
 }

@@ -15,7 +15,7 @@ use crewup_tests::{
 };
 use tonic::Status;
 
-use super::{moderators, number, settled};
+use super::{moderators, number};
 
 const PEOPLE: usize = 32;
 const CALLS: usize = 10_000;
@@ -32,7 +32,12 @@ struct Made {
 }
 
 /// The `step`th call of a person: writes and reads at every service.
-async fn act(person: &Persona, event: &str, host: &str, step: usize) -> (&'static str, Result<(), Status>) {
+async fn act(
+    person: &Persona,
+    event: &str,
+    [host, other]: &[String; 2],
+    step: usize,
+) -> (&'static str, Result<(), Status>) {
     match step % 8 {
         0 => ("go", person.go(event).await.map(drop)),
         1 => ("leave", person.leave(event).await.map(drop)),
@@ -41,7 +46,7 @@ async fn act(person: &Persona, event: &str, host: &str, step: usize) -> (&'stati
         4 => ("create", person.create(party(Some(3))).await.map(drop)),
         5 => ("get person", person.see(host).await.map(drop)),
         6 => ("me", person.me().await.map(drop)),
-        _ => ("block", person.block(host).await.map(drop)),
+        _ => ("block", person.block(other).await.map(drop)),
     }
 }
 
@@ -50,7 +55,8 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
     let mesh = Mesh::start().await;
     let moderators = Arc::new(moderators(&mesh, 4).await);
     let host = mesh.person("host");
-    let (host_id, event) = (host.id().await, host.create(party(None)).await.unwrap().id);
+    let others = [host.id().await, mesh.person("other").id().await];
+    let event = host.create(party(None)).await.unwrap().id;
     let history = Arc::new(Mutex::new(Vec::<Made>::new()));
     let mut round = 0;
     while history.lock().unwrap().len() < CALLS {
@@ -58,7 +64,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
         let people = Arc::new(people);
         at_once(&people, |at, people| {
             let (moderators, history) = (Arc::clone(&moderators), Arc::clone(&history));
-            let (event, host) = (event.clone(), host_id.clone());
+            let (event, others) = (event.clone(), others.clone());
             async move {
                 let person = &people[at];
                 let id = person.id().await;
@@ -67,7 +73,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
                     let (mut step, mut after) = (first, 0);
                     while after < AFTER {
                         let late = answered.load(Ordering::SeqCst);
-                        let (kind, done) = act(person, &event, &host, step).await;
+                        let (kind, done) = act(person, &event, &others, step).await;
                         let reason = done.err().map(|status| Refusal::of(&status).reason);
                         history.lock().unwrap().push(Made { kind, after: late, reason });
                         after += usize::from(late);
@@ -77,7 +83,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
                 let banning = async {
                     // In the middle of the calls, and not all at the same step.
                     for step in 0..8 + at % 8 {
-                        let _ = act(person, &event, &host, step).await;
+                        let _ = act(person, &event, &others, step).await;
                     }
                     moderators[at % moderators.len()].ban(&id).await.unwrap();
                     answered.store(true, Ordering::SeqCst);
@@ -88,7 +94,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
         .await;
         round += 1;
     }
-    settled(&mesh).await;
+    mesh.settled().await;
 
     let history = std::mem::take(&mut *history.lock().unwrap());
     let (mut before, mut late) = (HashMap::<_, usize>::new(), 0);

@@ -11,8 +11,6 @@ mod races;
 mod reports;
 mod standing;
 
-use std::time::Duration;
-
 use crewup_issuer::Person;
 use crewup_tests::{Mesh, Persona};
 
@@ -35,21 +33,6 @@ pub(crate) async fn moderators(mesh: &Mesh, count: usize) -> Vec<Persona> {
         all.push(moderator(mesh, &format!("moderator-{number}")).await);
     }
     all
-}
-
-/// Waits until every consumer has done what it was told.
-pub(crate) async fn settled(mesh: &Mesh) {
-    let mut db = mesh.db.connect().await;
-    let undone = async {
-        loop {
-            let left: i64 = sqlx::query_scalar("select count(*) from outbox_claims").fetch_one(&mut db).await.unwrap();
-            if left == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), undone).await.expect("the outbox is worked off");
 }
 
 /// Tells the moderation service of a person's standing, as the user service will in the transaction of the erasure.

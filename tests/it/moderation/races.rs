@@ -14,7 +14,7 @@ use crewup_tests::{
 };
 use tonic::Status;
 
-use super::{HOLD, moderator, moderators, number, settled, waiting};
+use super::{HOLD, moderator, moderators, number, waiting};
 
 const WRITERS: usize = 32;
 
@@ -307,7 +307,7 @@ async fn m7_reports_that_are_made_meanwhile_are_in_the_same_hand_and_closed_with
         let closed = holder.unwrap().resolve(&held[round].id, Resolution::Dismissed).await.unwrap();
         assert_eq!(closed.closed_count as usize, WRITERS + 1);
     }
-    settled(&mesh).await;
+    mesh.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -21,8 +21,8 @@ async fn e21_alerts_are_listed_by_scope_state_and_crew_newest_first() {
 
     assert_eq!(guest.list_alerts(Scope::Unspecified).await.unwrap(), [theirs.clone(), new.clone(), old.clone()]);
     assert_eq!(guest.list_alerts(Scope::Sent).await.unwrap(), [new.clone(), old.clone()]);
-    assert_eq!(guest.list_alerts(Scope::Received).await.unwrap(), [theirs.clone()]);
-    assert_eq!(friend.list_alerts(Scope::Unspecified).await.unwrap(), [old.clone()]);
+    assert_eq!(guest.list_alerts(Scope::Received).await.unwrap(), [theirs.as_str()]);
+    assert_eq!(friend.list_alerts(Scope::Unspecified).await.unwrap(), [old.as_str()]);
     assert_eq!(reason(guest.list_alerts(Scope::All).await), "ROLE_REQUIRED");
     assert_eq!(mesh.person("mod").list_alerts(Scope::All).await.unwrap().len(), 3);
     assert!(mesh.person("stranger").list_alerts(Scope::Unspecified).await.unwrap().is_empty());

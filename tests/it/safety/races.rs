@@ -74,7 +74,9 @@ async fn s6_s9_answers_and_resolutions_at_once_lose_no_answer_and_have_one_resol
         let senders = Arc::new((0..8).map(|_| mesh.person("host")).collect::<Vec<_>>());
         let resolvers = at_once(&senders, |at, people| {
             let alert = alert.clone();
-            async move { people[at].resolve_alert(&alert, &format!("reason {at}")).await.unwrap().resolution.unwrap().reason }
+            async move {
+                people[at].resolve_alert(&alert, &format!("reason {at}")).await.unwrap().resolution.unwrap().reason
+            }
         })
         .await;
         assert!(resolvers.iter().all(|reason| *reason == resolvers[0]), "{resolvers:?}");

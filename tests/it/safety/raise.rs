@@ -215,7 +215,7 @@ async fn s8_a_place_that_was_recorded_before_the_one_held_is_ignored_and_none_is
             ..Default::default()
         }
     };
-    let seen = |alert: &Alert| alert.place.clone().unwrap().location.unwrap().latitude;
+    let seen = |alert: &Alert| alert.place.unwrap().location.unwrap().latitude;
     assert_eq!(seen(&guest.change(at(1.0, 10), &["place"]).await.unwrap()), 1.0);
     assert_eq!(seen(&guest.change(at(2.0, 5), &["place"]).await.unwrap()), 2.0);
     assert_eq!(

@@ -85,7 +85,7 @@ async fn u8_seats_are_freed_own_future_events_cancelled_and_the_waitlist_moves()
         person.go(&made.id).await.unwrap();
     }
     erase(&people[1], &ids[1]).await;
-    crate::event::react::settled(&mesh).await;
+    mesh.settled().await;
     let count = crate::event::counted(&mesh, &made.id).await;
     assert_eq!((count.going, count.waiting), (2, 1));
     assert_eq!(people[2].get(&made.id).await.unwrap().my_attendance.unwrap().status(), AttendanceStatus::Going);

@@ -1,10 +1,12 @@
 //! People who call the services, and the few things that most of them do.
 
 mod alerts;
+mod crews;
 mod events;
 mod moderation;
 mod people;
 
+pub use crews::{crew, private_crew};
 pub use events::{party, private_party};
 pub use moderation::{ban_of, report_of};
 

@@ -1,0 +1,148 @@
+//! The chat: sending, editing, deleting, reading on and back (C1-C3, C8-C10, C13, C15).
+
+use crewup_proto::group::{self as wire, *};
+use crewup_shared::{
+    app::{ReadCx, WriteCx},
+    error::{Error, ErrorReason, Result},
+    fields::Fields,
+    id::{GroupId, MessageId},
+    idempotency::Once,
+    mask::Mask,
+};
+
+use crate::{
+    access,
+    members::held,
+    model::{self, Message, Position},
+    store::{self, crews::Hold, messages::Sent},
+};
+
+const DEFAULT_PAGE: i32 = 50;
+const MOST_PAGE: i32 = 100;
+
+/// SendMessage (C1-C3, C13, C15, X1).
+pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<SendMessageResponse> {
+    let (caller, now) = (cx.caller.id, cx.now());
+    let mut fields = Fields::new();
+    let request_id = fields.id("request_id", &req.request_id);
+    let crew: GroupId = fields.id("group_id", &req.group_id);
+    let content = model::content(&mut fields, "content", &req.content);
+    fields.done()?;
+
+    let id = MessageId::new();
+    let message = match cx.once(request_id, req, id.0).await? {
+        Once::First => {
+            let crew = held(cx, crew).await?;
+            access::member(&crew)?;
+            crew.must_be_open()?;
+            match store::messages::send(cx.db(), id, crew.id, caller, &content, now).await? {
+                Sent::Stored(message) => message,
+                Sent::TooMany(free_at) => {
+                    let wait = (free_at - now).to_std().unwrap_or_default();
+                    return Err(Error::from(ErrorReason::RateLimited).retry_after(wait));
+                }
+            }
+        }
+        Once::Replay(made) => {
+            access::member(&store::crews::get(cx.db(), caller, crew).await?)?;
+            message(cx, MessageId(made)).await?
+        }
+    };
+    Ok(SendMessageResponse { message: Some(message.to_wire()) })
+}
+
+/// UpdateMessage (C8). To who is neither the author nor a member the message is not there.
+pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateMessageRequest) -> Result<UpdateMessageResponse> {
+    let empty = wire::Message::default();
+    let new = req.message.as_ref().unwrap_or(&empty);
+    let mut fields = Fields::new();
+    Mask::parse(&mut fields, req.update_mask.as_ref(), &["content"]);
+    let id: MessageId = fields.id("message.id", &new.id);
+    let content = model::content(&mut fields, "message.content", &new.content);
+    fields.done()?;
+
+    let (caller, now) = (cx.caller.id, cx.now());
+    let crew = message(cx, id).await?.group_id;
+    let crew = held(cx, crew).await?;
+    // Again, under the crew's lock.
+    let old = message(cx, id).await?;
+    if old.sender_id != caller {
+        return Err(if crew.i_am_member() { ErrorReason::NotOwner } else { ErrorReason::NotFound }.into());
+    }
+    access::member(&crew)?;
+    if old.is_deleted() {
+        return Err(ErrorReason::MessageDeleted.into());
+    }
+    if old.content != content {
+        old.must_be_editable(now)?;
+        crew.must_be_open()?;
+        store::messages::update(cx.db(), &old, &content, now).await?;
+    }
+    Ok(UpdateMessageResponse { message: Some(message(cx, id).await?.to_wire()) })
+}
+
+/// DeleteMessage (C9).
+pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteMessageRequest) -> Result<DeleteMessageResponse> {
+    let mut fields = Fields::new();
+    let id: MessageId = fields.id("message_id", &req.message_id);
+    fields.done()?;
+
+    let (caller, now, moderator) = (cx.caller.id, cx.now(), access::is_moderator(&cx.caller));
+    let crew = message(cx, id).await?.group_id;
+    let crew = store::crews::held(cx.db(), caller, moderator, crew, Hold::Change).await?;
+    // Again, under the crew's lock.
+    let old = message(cx, id).await?;
+    let deleter = old.deleter(&crew, &cx.caller, moderator)?;
+    if !old.is_deleted() {
+        store::messages::delete(cx.db(), &old, caller, deleter, now).await?;
+    }
+    Ok(DeleteMessageResponse { message: Some(message(cx, id).await?.to_wire()) })
+}
+
+/// ListMessages (C2).
+pub(crate) async fn list(cx: &mut ReadCx, req: &ListMessagesRequest) -> Result<ListMessagesResponse> {
+    let caller = cx.caller.id;
+    let mut fields = Fields::new();
+    let id: GroupId = fields.id("group_id", &req.group_id);
+    let position = Position::parse(&mut fields, req.position.as_ref());
+    fields.check("page_size", req.page_size >= 0, "must not be negative");
+    let size = if req.page_size == 0 { DEFAULT_PAGE } else { req.page_size.clamp(1, MOST_PAGE) };
+    fields.done()?;
+
+    let crew = store::crews::get(cx.db(), caller, id).await?;
+    access::member(&crew)?;
+    // What is written after the crew was read is left for the next page: its end is the end that the answer tells.
+    let last = crew.last_sequence;
+    let position = position.unwrap_or(Position::Before(last + 1));
+    position.must_be_in(&crew)?;
+    let (size, limit) = (usize::try_from(size).unwrap_or_default(), i64::from(size) + 1);
+    let mut rows = match position {
+        Position::After(after) => store::timeline::forward(cx.db(), id, after, last, limit).await?,
+        Position::Before(before) => store::timeline::backward(cx.db(), id, before, limit).await?,
+    };
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    rows.sort_by_key(|row| row.sequence);
+    let entries = rows.iter().map(|row| row.to_wire(id)).collect::<Result<_>>()?;
+    Ok(ListMessagesResponse { entries, has_more, last_sequence: last })
+}
+
+/// MarkRead (C10).
+pub(crate) async fn mark_read(cx: &mut WriteCx, req: &MarkReadRequest) -> Result<MarkReadResponse> {
+    let mut fields = Fields::new();
+    let id: GroupId = fields.id("group_id", &req.group_id);
+    fields.check("sequence", req.sequence >= 1, "must be 1 or more");
+    fields.done()?;
+
+    let (caller, now) = (cx.caller.id, cx.now());
+    // Not held: numbers only grow, and nobody else moves the caller's marker.
+    let crew = store::crews::get(cx.db(), caller, id).await?;
+    access::member(&crew)?;
+    let sequence = req.sequence.min(crew.last_sequence);
+    let (read_sequence, unread_count) = store::messages::mark_read(cx.db(), id, caller, sequence, now).await?;
+    Ok(MarkReadResponse { read_sequence, unread_count })
+}
+
+async fn message(cx: &mut WriteCx, id: MessageId) -> Result<Message> {
+    store::messages::get(cx.db(), id).await?.ok_or_else(|| ErrorReason::NotFound.into())
+}

@@ -1,0 +1,42 @@
+//! The SQL of the group service, by what it is about.
+
+pub(crate) mod bans;
+pub(crate) mod crews;
+pub(crate) mod events;
+pub(crate) mod invitations;
+pub(crate) mod lists;
+pub(crate) mod members;
+pub(crate) mod messages;
+pub(crate) mod people;
+pub(crate) mod requests;
+pub(crate) mod search;
+pub(crate) mod timeline;
+
+/// Crews as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
+/// condition of G3 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
+/// that answers the same row.
+macro_rules! seen {
+    ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+        $crate::store::seen!(from "crewup.crews_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
+    };
+    (from $from:literal, $viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::model::Crew,
+            r#"select c.id as "id!: crewup_shared::id::GroupId", c.event_id as "event_id!: crewup_shared::id::EventId",
+                      c.name as "name!", c.description, c.max_members as "max_members!", c.is_private as "is_private!",
+                      c.created_at as "created_at!", c.updated_at as "updated_at!", c.archived_at,
+                      c.archived_by as "archived_by: crewup_shared::id::UserId", c.revision as "revision!",
+                      c.capacity as "capacity!", c.members as "members!", c.last_sequence as "last_sequence!",
+                      c.effective_end as "effective_end!", c.event_cancelled_at,
+                      c.admin_ids as "admin_ids: Vec<crewup_shared::id::UserId>", c.admin_first_names,
+                      c.admin_last_names, c.my_joined_at, c.my_is_admin as "my_is_admin!", c.my_ban_at,
+                      c.my_request_id as "my_request_id: crewup_shared::id::JoinRequestId", c.my_read_sequence,
+                      c.my_unread, c.i_am_going as "i_am_going!", c.now as "now!"
+               from "# + $from + " c " + $rest,
+            $viewer.0,
+            $all_private
+            $(, $argument)*
+        )
+    };
+}
+pub(crate) use seen;
