@@ -103,7 +103,16 @@ async fn u7_a_banned_person_exports_and_an_erased_one_has_nothing_left_to() {
 async fn x5_more_exports_than_a_process_takes_are_told_when_to_come_again_and_an_abandoned_one_makes_room() {
     let mesh = Mesh::start().await;
     let host = mesh.person("host");
-    host.id().await;
+    let id = host.id().await;
+    // More than the windows of a connection hold, so that an export which nobody reads stays open.
+    sqlx::query(
+        "insert into idempotency (caller_id, method, request_id, request_hash, created_at)
+         select $1::uuid, 'test', gen_random_uuid(), '', now() from generate_series(1, 20000)",
+    )
+    .bind(&id)
+    .execute(&mut mesh.db.connect().await)
+    .await
+    .unwrap();
     let open = || async { host.users().export_me(ExportMeRequest {}).await.map(tonic::Response::into_inner) };
     let (first, second) = (open().await.unwrap(), open().await.unwrap());
     let refusal = Refusal::of(&open().await.unwrap_err());
