@@ -2,20 +2,28 @@ import { type Client, Code, ConnectError, type Interceptor, createClient } from 
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { EventService } from "./gen/crewup/event/v1/event_service_pb.js";
+import { GroupService } from "./gen/crewup/group/v1/group_service_pb.js";
+import { ModerationService } from "./gen/crewup/moderation/v1/moderation_service_pb.js";
+import { SafetyService } from "./gen/crewup/safety/v1/safety_service_pb.js";
 import { UserService } from "./gen/crewup/user/v1/user_service_pb.js";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 
 export { create } from "@bufbuild/protobuf";
 export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 export { Code, ConnectError } from "@connectrpc/connect";
-export * from "./gen/crewup/event/v1/event_pb.js";
-export * from "./gen/crewup/event/v1/event_service_pb.js";
-export * from "./gen/crewup/user/v1/user_pb.js";
-export * from "./gen/crewup/user/v1/user_service_pb.js";
+// Each contract by its name: several have a Person and an Invitation.
+export * as event from "./contracts/event.js";
+export * as group from "./contracts/group.js";
+export * as moderation from "./contracts/moderation.js";
+export * as safety from "./contracts/safety.js";
+export * as user from "./contracts/user.js";
 
 const SERVICES = {
   event: EventService,
+  group: GroupService,
   user: UserService,
+  safety: SafetyService,
+  moderation: ModerationService,
 } as const;
 
 /** A typed client of each service. */

@@ -1,9 +1,15 @@
 // What the test's page offers to run.mjs: messages cross as their JSON form, which is what a test can write and compare.
 import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 
-import { type CrewUp, EventService, type Options, UserService, createCrewUp, errorReason } from "../../src/index.js";
+import { type CrewUp, type Options, createCrewUp, errorReason, event, group, moderation, safety, user } from "../../src/index.js";
 
-const services = { event: EventService, user: UserService };
+const services = {
+  event: event.EventService,
+  group: group.GroupService,
+  user: user.UserService,
+  safety: safety.SafetyService,
+  moderation: moderation.ModerationService,
+};
 let crewup: CrewUp;
 
 Object.assign(globalThis, {

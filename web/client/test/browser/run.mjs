@@ -129,6 +129,23 @@ const tests = [
     assert.equal(error, undefined, JSON.stringify(error));
     assert.ok(answer.events.some(({ id }) => id === made.id));
   }],
+  ["a crew is formed for it and talks", async () => {
+    const group = { eventId: made.id, name: "Bridge spotters" };
+    const formed = await page.call("group", "createGroup", { group, requestId: randomUUID() });
+    assert.equal(formed.error, undefined, JSON.stringify(formed.error));
+    const groupId = formed.answer.group.id;
+    const sent = await page.call("group", "sendMessage", { groupId, content: "Grüezi 👋", requestId: randomUUID() });
+    assert.equal(sent.error, undefined, JSON.stringify(sent.error));
+    const read = await page.call("group", "listMessages", { groupId });
+    // The founder's joining is the first entry.
+    assert.deepEqual(read.answer.entries.map(({ sequence, message }) => [sequence, message?.content]), [["1", undefined], ["2", "Grüezi 👋"]]);
+  }],
+  ["an alert that nobody would receive, and a moderator's call, say why they are refused", async () => {
+    const alert = await page.call("safety", "triggerAlert", { requestId: randomUUID(), groupIds: [NOWHERE] });
+    assert.equal(alert.error?.reason, "NO_ACTIVE_CREW");
+    const reports = await page.call("moderation", "listReports");
+    assert.equal(reports.error?.reason, "ROLE_REQUIRED");
+  }],
   ["an event that is not there is NOT_FOUND with the reason of the contract", async () => {
     const { error } = await page.call("event", "getEvent", { eventId: NOWHERE });
     assert.equal(error?.code, NOT_FOUND);
