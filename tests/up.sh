@@ -20,7 +20,10 @@ expect() {
 }
 
 event=crewup.event.v1.EventService
+group=crewup.group.v1.GroupService
 user=crewup.user.v1.UserService
+safety=crewup.safety.v1.SafetyService
+moderation=crewup.moderation.v1.ModerationService
 start=$(date -u -d '+2 days' +%Y-%m-%dT20:00:00Z)
 draft='{"event": {"name": "Rooftop", "type": "EVENT_TYPE_BAR", "address": "Limmatquai 1", "start_time": "'$start'", "max_attendees": 6}, "request_id": "0190a000-0000-7000-8000-'$(printf '%012d' $RANDOM)'"}'
 
@@ -35,6 +38,12 @@ expect "reflection lists services that another process serves" "$event" ./dev gr
 expect "the demo city is there to be searched" '"name"' ./dev grpcurl -d '{"query": "jazz"}' "$edge" $event/SearchEvents
 expect "places are searched" 'distanceMeters' ./dev grpcurl \
     -d '{"area": {"center": {"latitude": 47.3779, "longitude": 8.5403}, "radius_meters": 3000}}' "$edge" $event/SearchEvents
+expect "crews are searched" '"memberCount"' ./dev grpcurl -d '{"query": "night owls"}' "$edge" $group/SearchGroups
+expect "the host is in crews that talk" '"lastSequence"' ./dev grpcurl "$edge" $group/ListMyGroups
+expect "an alert without an active crew is no silent success" 'NO_ACTIVE_CREW' env CREWUP_PERSON=nobody ./dev grpcurl \
+    -d '{"request_id": "0190a000-0000-7000-8000-000000000001"}' "$edge" $safety/TriggerAlert
+expect "a moderator has a queue of reports" '"snapshot"' env CREWUP_PERSON=mod ./dev grpcurl "$edge" $moderation/ListReports
+expect "nobody else sees it" 'ROLE_REQUIRED' ./dev grpcurl "$edge" $moderation/ListReports
 expect "the host has a profile" '"email": "host@' ./dev grpcurl "$edge" $user/GetMe
 expect "a moderator signs in" '"id"' env CREWUP_PERSON=mod ./dev grpcurl "$edge" $user/GetMe
 expect "an event is made" '"goingCount": 1' ./dev grpcurl -d "$draft" "$edge" $event/CreateEvent

@@ -14,7 +14,7 @@ use std::time::Duration;
 const TEMPLATE: &str = "crewup_template";
 
 /// E4: time moves for every process that is connected to the database, by one UPDATE.
-const CLOCK: &str = "
+pub const CLOCK: &str = "
     create table crewup.test_clock (shift interval not null);
     insert into crewup.test_clock (shift) values (interval '0');
     grant select on crewup.test_clock to public;

@@ -33,6 +33,13 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Bearer(AsciiMetadataValue);
 
+impl Bearer {
+    /// The token `token`.
+    pub fn new(token: &str) -> Self {
+        Self(format!("Bearer {token}").parse().expect("a token is ASCII"))
+    }
+}
+
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert("authorization", self.0.clone());
@@ -68,7 +75,7 @@ impl Persona {
     }
 
     fn bearer(&self) -> Bearer {
-        Bearer(format!("Bearer {}", self.token).parse().expect("a token is ASCII"))
+        Bearer::new(&self.token)
     }
 
     fn service(&self, name: &str) -> Channel {
