@@ -1,16 +1,22 @@
 //! How often a call asks the database: one round trip for a read; BEGIN, enter, at most three statements and COMMIT for a
 //! write. Counted on the wire, where no clock is involved.
 
-use crewup_proto::event::{
-    AttendanceStatus, CreateEventRequest, GetEventRequest, ListEventsRequest, SetAttendanceRequest,
+use crewup_proto::{
+    event::{AttendanceStatus, CreateEventRequest, GetEventRequest, ListEventsRequest, SetAttendanceRequest},
+    group::{GetGroupRequest, JoinGroupRequest, LeaveGroupRequest, SendMessageRequest},
+    safety::{GetAlertRequest, ResolveAlertRequest, TriggerAlertRequest},
 };
 use crewup_tests::{
     Mesh,
-    persona::{party, request_id},
+    persona::{self, party, request_id},
     wire::Wire,
 };
 
-use crate::process::Process;
+use crate::{
+    group::going,
+    process::Process,
+    safety::{crew, tonight},
+};
 
 /// A service as a process whose only connection goes by way of a counter.
 struct Counted {
@@ -80,4 +86,60 @@ async fn a_read_is_one_round_trip_and_a_write_begin_enter_at_most_three_statemen
         5 + 5,
         "SetAttendance: seats and answer, the same with a promotion; what is told goes with COMMIT"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crew_and_its_chat_keep_to_the_same_round_trips() {
+    let mesh = Mesh::start().await;
+    let (people, event) = going(&mesh, 3).await;
+    let (admin, member, other) = (&people[0], &people[1], &people[2]);
+    let made = admin.form(persona::crew(&event, 3)).await.unwrap().id;
+    other.join(&made).await.unwrap();
+    other.say(&made, "Hello").await.unwrap();
+    let groups = Counted::start(&mesh, "group").await;
+    let addr = groups.process.addr;
+
+    let get = groups.fewest(|_| async {
+        admin.groups_at(addr).get_group(GetGroupRequest { group_id: made.clone() }).await.unwrap();
+    });
+    assert_eq!(get.await, 1, "GetGroup");
+    let send = groups.fewest(|_| async {
+        let request = SendMessageRequest { group_id: made.clone(), content: "Here".into(), request_id: request_id() };
+        admin.groups_at(addr).send_message(request).await.unwrap();
+    });
+    assert_eq!(send.await, 6, "SendMessage");
+    let join = groups.fewest(|_| async {
+        let request = JoinGroupRequest { group_id: made.clone(), ..Default::default() };
+        member.groups_at(addr).join_group(request).await.unwrap();
+        member.groups_at(addr).leave_group(LeaveGroupRequest { group_id: made.clone() }).await.unwrap();
+    });
+    assert_eq!(join.await, 6 + 6, "JoinGroup, LeaveGroup");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_to_several_crews_keeps_to_the_same_round_trips() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(3).await;
+    let all: Vec<_> = people.iter().collect();
+    let event = tonight(&all).await;
+    for name in ["Swimmers", "Early birds"] {
+        crew(&event, name, &all).await;
+    }
+    let (calm, raiser) = (&people[0], &people[1]);
+    mesh.settled().await;
+    let safety = Counted::start(&mesh, "safety").await;
+    let addr = safety.process.addr;
+    // An alert stays open until it is resolved.
+    let raise = safety.fewest(|_| async {
+        let request = TriggerAlertRequest { request_id: request_id(), ..Default::default() };
+        let made = raiser.safety_at(addr).trigger_alert(request).await.unwrap().into_inner().alert.unwrap();
+        let request = ResolveAlertRequest { alert_id: made.id, reason: String::new() };
+        raiser.safety_at(addr).resolve_alert(request).await.unwrap();
+    });
+    assert_eq!(raise.await, 6 + 6, "TriggerAlert: key, alert, answer; ResolveAlert");
+    let alert = calm.raise().await.unwrap().id;
+    let get = safety.fewest(|_| async {
+        calm.safety_at(addr).get_alert(GetAlertRequest { alert_id: alert.clone() }).await.unwrap();
+    });
+    assert_eq!(get.await, 1, "GetAlert");
 }

@@ -97,6 +97,11 @@ impl Persona {
         GroupServiceClient::with_interceptor(self.service("group"), self.bearer())
     }
 
+    /// The group service at another replica.
+    pub fn groups_at(&self, addr: SocketAddr) -> GroupServiceClient<Authed> {
+        GroupServiceClient::with_interceptor(channel(addr), self.bearer())
+    }
+
     /// The user service.
     pub fn users(&self) -> UserServiceClient<Authed> {
         UserServiceClient::with_interceptor(self.service("user"), self.bearer())
