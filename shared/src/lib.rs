@@ -19,6 +19,7 @@ pub mod id;
 pub mod idempotency;
 pub mod issuer;
 pub mod layer;
+pub mod link;
 pub mod mask;
 pub mod migrate;
 pub mod outbox;

@@ -1,6 +1,5 @@
 //! Ways into private events (E20).
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use crewup_proto::event::{self as wire, accept_invitation_request::Invitation as Accepted, *};
 use crewup_shared::{
@@ -10,9 +9,9 @@ use crewup_shared::{
     fields::Fields,
     id::{EventId, InvitationId, UserId},
     idempotency::Once,
+    link,
     page::Page,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     access,
@@ -57,8 +56,8 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
         return Err(ErrorReason::NotFound.into());
     }
     let is_link = new.invitee_id.is_none();
-    let token = if is_link { URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()) } else { String::new() };
-    let hash = is_link.then(|| hash(&token));
+    let token = if is_link { link::secret() } else { String::new() };
+    let hash = is_link.then(|| link::hash(&token));
     store::invitations::insert(cx.db(), &new, caller, hash.as_deref()).await?;
     Ok(CreateInvitationResponse { invitation: Some(to_wire(new)), token })
 }
@@ -132,7 +131,7 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
     fields.done()?;
 
     let found = match (&req.invitation, named) {
-        (Some(Accepted::Token(token)), _) => store::invitations::by_token(cx.db(), &hash(token)).await?,
+        (Some(Accepted::Token(token)), _) => store::invitations::by_token(cx.db(), &link::hash(token)).await?,
         (_, Some(id)) => store::invitations::by_name(cx.db(), id, caller).await?,
         _ => None,
     };
@@ -154,10 +153,6 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
 /// A deleted event makes its invitations bad links.
 fn hidden(error: Error) -> Error {
     if error.reason() == ErrorReason::NotFound { ErrorReason::InvitationNotFound.into() } else { error }
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token).to_vec()
 }
 
 fn to_wire(row: Invitation) -> wire::Invitation {

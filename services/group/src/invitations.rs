@@ -1,6 +1,5 @@
 //! Links into crews (G3, E20). Using one is in `joins`.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use crewup_proto::group::{self as wire, *};
 use crewup_shared::{
@@ -10,9 +9,9 @@ use crewup_shared::{
     fields::Fields,
     id::{GroupId, GroupInvitationId},
     idempotency::Once,
+    link,
     page::Page,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     access,
@@ -48,8 +47,8 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
         let crew = held(cx, draft.group_id).await?;
         access::admin(&crew)?;
         crew.must_take_place()?;
-        token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        store::invitations::insert(cx.db(), id, &draft, caller, &hash(&token), now).await?;
+        token = link::secret();
+        store::invitations::insert(cx.db(), id, &draft, caller, &link::hash(&token), now).await?;
     }
     Ok(CreateInvitationResponse { invitation: Some(to_wire(invitation(cx, id).await?)), token })
 }
@@ -93,11 +92,6 @@ pub(crate) async fn list(cx: &mut ReadCx, req: &ListInvitationsRequest) -> Resul
 
 async fn invitation(cx: &mut WriteCx, id: GroupInvitationId) -> Result<Invitation> {
     store::invitations::get(cx.db(), id).await?.ok_or_else(|| ErrorReason::NotFound.into())
-}
-
-/// What is stored of a link's secret.
-pub(crate) fn hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token).to_vec()
 }
 
 fn to_wire(row: Invitation) -> wire::Invitation {

@@ -6,6 +6,7 @@ use crewup_shared::{
     error::{Error, ErrorReason, Result},
     fields::Fields,
     id::{GroupId, JoinRequestId, UserId},
+    link,
     outbox::Topic,
     page::Page,
 };
@@ -13,7 +14,6 @@ use sqlx::PgConnection;
 
 use crate::{
     access,
-    invitations::hash,
     members::held,
     model::{Crew, JoinRequest, State},
     store::{self, crews::Hold, requests::Key},
@@ -55,7 +55,7 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
     fields.at_most("token", &req.token, LONGEST_TOKEN);
     fields.done()?;
 
-    let found = store::invitations::by_token(cx.db(), &hash(&req.token)).await?;
+    let found = store::invitations::by_token(cx.db(), &link::hash(&req.token)).await?;
     let (invitation, id) = found.ok_or(ErrorReason::InvitationNotFound)?;
     let crew = store::crews::held(cx.db(), caller, false, id, Hold::Add).await.map_err(hidden)?;
     if !crew.i_am_member() {
