@@ -8,19 +8,31 @@ use std::{
     },
 };
 
-use crewup_proto::user::Profile;
+use crewup_proto::{moderation::reported_object::Object, safety::alert_filter::Scope, user::Profile};
 use crewup_tests::{
     Mesh, Persona, Refusal,
-    persona::{at_once, party},
+    persona::{at_once, crew, party},
 };
 use tonic::Status;
 
 use super::{moderators, number};
+use crate::safety::tonight;
 
 const PEOPLE: usize = 32;
 const CALLS: usize = 10_000;
 /// What each of a person's three callers does after the answer.
 const AFTER: usize = 24;
+
+/// Kinds of calls.
+const KINDS: usize = 14;
+
+/// What the racers act on.
+struct Scene {
+    event: String,
+    crew: String,
+    host: String,
+    other: String,
+}
 
 /// One call that was made.
 struct Made {
@@ -32,20 +44,22 @@ struct Made {
 }
 
 /// The `step`th call of a person: writes and reads at every service.
-async fn act(
-    person: &Persona,
-    event: &str,
-    [host, other]: &[String; 2],
-    step: usize,
-) -> (&'static str, Result<(), Status>) {
-    match step % 8 {
+async fn act(person: &Persona, scene: &Scene, step: usize) -> (&'static str, Result<(), Status>) {
+    let Scene { event, crew, host, other } = scene;
+    match step % KINDS {
         0 => ("go", person.go(event).await.map(drop)),
-        1 => ("leave", person.leave(event).await.map(drop)),
-        2 => ("edit", person.edit(Profile { bio: format!("{step}"), ..Default::default() }, &["bio"]).await.map(drop)),
-        3 => ("get event", person.get(event).await.map(drop)),
-        4 => ("create", person.create(party(Some(3))).await.map(drop)),
-        5 => ("get person", person.see(host).await.map(drop)),
-        6 => ("me", person.me().await.map(drop)),
+        1 => ("join", person.join(crew).await.map(drop)),
+        2 => ("say", person.say(crew, "On my way!").await.map(drop)),
+        3 => ("raise", person.raise().await.map(drop)),
+        4 => ("get crew", person.crew(crew).await.map(drop)),
+        5 => ("list alerts", person.list_alerts(Scope::Sent).await.map(drop)),
+        6 => ("report", person.report(Object::UserId(host.clone())).await.map(drop)),
+        7 => ("leave", person.leave(event).await.map(drop)),
+        8 => ("edit", person.edit(Profile { bio: format!("{step}"), ..Default::default() }, &["bio"]).await.map(drop)),
+        9 => ("get event", person.get(event).await.map(drop)),
+        10 => ("create", person.create(party(Some(3))).await.map(drop)),
+        11 => ("get person", person.see(host).await.map(drop)),
+        12 => ("me", person.me().await.map(drop)),
         _ => ("block", person.block(other).await.map(drop)),
     }
 }
@@ -55,8 +69,11 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
     let mesh = Mesh::start().await;
     let moderators = Arc::new(moderators(&mesh, 4).await);
     let host = mesh.person("host");
-    let others = [host.id().await, mesh.person("other").id().await];
-    let event = host.create(party(None)).await.unwrap().id;
+    // Tonight, or there would be nobody to call to.
+    let event = tonight(&[&host]).await.id;
+    let crew = host.form(crew(&event, 50)).await.unwrap().id;
+    let (host, other) = (host.id().await, mesh.person("other").id().await);
+    let scene = Arc::new(Scene { event, crew, host, other });
     let history = Arc::new(Mutex::new(Vec::<Made>::new()));
     let mut round = 0;
     while history.lock().unwrap().len() < CALLS {
@@ -64,7 +81,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
         let people = Arc::new(people);
         at_once(&people, |at, people| {
             let (moderators, history) = (Arc::clone(&moderators), Arc::clone(&history));
-            let (event, others) = (event.clone(), others.clone());
+            let scene = Arc::clone(&scene);
             async move {
                 let person = &people[at];
                 let id = person.id().await;
@@ -73,7 +90,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
                     let (mut step, mut after) = (first, 0);
                     while after < AFTER {
                         let late = answered.load(Ordering::SeqCst);
-                        let (kind, done) = act(person, &event, &others, step).await;
+                        let (kind, done) = act(person, &scene, step).await;
                         let reason = done.err().map(|status| Refusal::of(&status).reason);
                         history.lock().unwrap().push(Made { kind, after: late, reason });
                         after += usize::from(late);
@@ -82,8 +99,8 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
                 };
                 let banning = async {
                     // In the middle of the calls, and not all at the same step.
-                    for step in 0..8 + at % 8 {
-                        let _ = act(person, &event, &others, step).await;
+                    for step in 0..KINDS + at % KINDS {
+                        let _ = act(person, &scene, step).await;
                     }
                     moderators[at % moderators.len()].ban(&id).await.unwrap();
                     answered.store(true, Ordering::SeqCst);
@@ -109,14 +126,16 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
             (Some(_), false) => {}
         }
     }
-    assert_eq!(before.len(), 8, "every kind of call was served before: {before:?}");
+    assert_eq!(before.len(), KINDS, "every kind of call was served before: {before:?}");
     assert!(late >= history.len() / 4, "{late} of {} came late", history.len());
 
-    // Nothing of it is left that a ban takes away (M5): no seat, no event of one's own.
+    // Nothing of it is left that a ban takes away (M5): no seat, no crew, no event of one's own.
     let seats = "select count(*) from event_attendees a join events e on e.id = a.event_id
         where a.status = 'going' and not e.is_cancelled and a.user_id in (select user_id from bans)";
     assert_eq!(number(&mesh, seats).await, 0);
     let own = "select count(*) from events where not is_cancelled and creator_id in (select user_id from bans)";
     assert_eq!(number(&mesh, own).await, 0);
-    assert_eq!(crate::event::counted(&mesh, &event).await.going, 1);
+    let crews = "select count(*) from group_members where user_id in (select user_id from bans)";
+    assert_eq!(number(&mesh, crews).await, 0);
+    assert_eq!(crate::event::counted(&mesh, &scene.event).await.going, 1);
 }
