@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crewup_proto::{
     event::{AttendanceStatus, CreateEventRequest, GetEventRequest, ListEventsRequest, SetAttendanceRequest},
-    group::{GetGroupRequest, JoinGroupRequest, LeaveGroupRequest, SendMessageRequest},
+    group::{GetGroupRequest, JoinGroupRequest, LeaveGroupRequest, ListMessagesRequest, SendMessageRequest},
     safety::{GetAlertRequest, ResolveAlertRequest, TriggerAlertRequest},
 };
 use crewup_tests::{
@@ -120,6 +120,11 @@ async fn a_crew_and_its_chat_keep_to_the_same_round_trips() {
         admin.groups_at(addr).send_message(request).await.unwrap();
     });
     assert_eq!(send.await, 6, "SendMessage");
+    let read = groups.fewest(|_| async {
+        let request = ListMessagesRequest { group_id: made.clone(), ..Default::default() };
+        admin.groups_at(addr).list_messages(request).await.unwrap();
+    });
+    assert_eq!(read.await, 1, "ListMessages");
     let (made, groups) = (&made, &groups);
     let join = async || {
         let request = JoinGroupRequest { group_id: made.clone(), ..Default::default() };

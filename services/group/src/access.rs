@@ -11,11 +11,13 @@ use crate::model::{Crew, JoinRequest};
 
 /// A member only (G3). An archived crew has none, banned or not.
 pub(crate) fn member(crew: &Crew) -> Result<()> {
-    if crew.i_am_member() {
-        return Ok(());
-    }
+    if crew.i_am_member() { Ok(()) } else { Err(why_not_member(crew).into()) }
+}
+
+/// What is said to who is no member.
+pub(crate) fn why_not_member(crew: &Crew) -> ErrorReason {
     let banned = crew.my_ban_at.is_some() && !crew.is_archived();
-    Err(if banned { ErrorReason::CrewBanned } else { ErrorReason::NotMember }.into())
+    if banned { ErrorReason::CrewBanned } else { ErrorReason::NotMember }
 }
 
 /// An admin only.

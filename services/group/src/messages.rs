@@ -109,22 +109,20 @@ pub(crate) async fn list(cx: &mut ReadCx, req: &ListMessagesRequest) -> Result<L
     let size = if req.page_size == 0 { DEFAULT_PAGE } else { req.page_size.clamp(1, MOST_PAGE) };
     fields.done()?;
 
-    let crew = store::crews::get(cx.db(), caller, id).await?;
-    access::member(&crew)?;
-    // What is written after the crew was read is left for the next page: its end is the end that the answer tells.
-    let last = crew.last_sequence;
-    let position = position.unwrap_or(Position::Before(last + 1));
-    position.must_be_in(&crew)?;
     let (size, limit) = (usize::try_from(size).unwrap_or_default(), i64::from(size) + 1);
-    let mut rows = match position {
-        Position::After(after) => store::timeline::forward(cx.db(), id, after, last, limit).await?,
-        Position::Before(before) => store::timeline::backward(cx.db(), id, before, limit).await?,
+    let from = position.unwrap_or(Position::END);
+    let Some(page) = store::timeline::page(cx.db(), caller, id, from, limit).await? else {
+        return Err(access::why_not_member(&store::crews::get(cx.db(), caller, id).await?).into());
     };
+    if let Some(position) = position {
+        position.must_be_in(page.last_sequence)?;
+    }
+    let mut rows = page.entries;
     let has_more = rows.len() > size;
     rows.truncate(size);
     rows.sort_by_key(|row| row.sequence);
     let entries = rows.iter().map(|row| row.to_wire(id)).collect::<Result<_>>()?;
-    Ok(ListMessagesResponse { entries, has_more, last_sequence: last })
+    Ok(ListMessagesResponse { entries, has_more, last_sequence: page.last_sequence })
 }
 
 /// MarkRead (C10).

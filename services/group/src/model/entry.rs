@@ -12,7 +12,7 @@ use crewup_shared::{
     id::{GroupId, MessageId, UserId},
 };
 
-use super::{Crew, Message, Person};
+use super::{Message, Person};
 
 /// Where to read from, and in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub(crate) enum Position {
 }
 
 impl Position {
+    /// Just before everything that is still to come: the newest entries.
+    pub(crate) const END: Self = Self::Before(i64::MAX);
+
     /// None: the newest entries.
     pub(crate) fn parse(fields: &mut Fields, position: Option<&request::Position>) -> Option<Self> {
         match position? {
@@ -38,11 +41,11 @@ impl Position {
         }
     }
 
-    /// Refuses a number beyond the crew's newest entry: the client read it elsewhere.
-    pub(crate) fn must_be_in(self, crew: &Crew) -> Result<()> {
+    /// Refuses a number beyond the crew's newest: the client read it elsewhere.
+    pub(crate) fn must_be_in(self, last_sequence: i64) -> Result<()> {
         let inside = match self {
-            Self::Before(number) => number <= crew.last_sequence + 1,
-            Self::After(number) => number <= crew.last_sequence,
+            Self::Before(number) => number <= last_sequence + 1,
+            Self::After(number) => number <= last_sequence,
         };
         if inside { Ok(()) } else { Err(ErrorReason::CursorOutOfRange.into()) }
     }
@@ -136,17 +139,16 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::crew::tests::crew, *};
+    use super::*;
 
     #[test]
     fn a_number_beyond_the_end_is_refused_and_the_end_itself_is_not() {
-        let crew = crew();
-        let end = crew.last_sequence;
+        let end = 7;
         for inside in [Position::After(0), Position::After(end), Position::Before(1), Position::Before(end + 1)] {
-            assert!(inside.must_be_in(&crew).is_ok(), "{inside:?}");
+            assert!(inside.must_be_in(end).is_ok(), "{inside:?}");
         }
         for beyond in [Position::After(end + 1), Position::Before(end + 2), Position::After(i64::MAX)] {
-            let reason = beyond.must_be_in(&crew).err().map(|error| error.reason());
+            let reason = beyond.must_be_in(end).err().map(|error| error.reason());
             assert_eq!(reason, Some(ErrorReason::CursorOutOfRange), "{beyond:?}");
         }
     }

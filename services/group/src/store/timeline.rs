@@ -7,85 +7,99 @@ use crewup_shared::{
 };
 use sqlx::PgConnection;
 
-use crate::model::Entry;
+use crate::model::{Entry, Position};
 
-/// The entries after `after` and up to `last`, rising.
-#[tracing::instrument(skip_all)]
-pub(crate) async fn forward(
-    db: &mut PgConnection,
-    crew: GroupId,
-    after: i64,
-    last: i64,
-    limit: i64,
-) -> Result<Vec<Entry>> {
-    let rows = sqlx::query_as!(
-        Entry,
-        r#"select e.sequence as "sequence!", e.at as "created_at!", e.kind as "kind!", e.detail,
-                  u.id as "user_id!: UserId", u.first_name as "first_name!", u.last_name as "last_name!",
-                  a.id as "actor_id?: UserId", a.first_name as "actor_first_name?", a.last_name as "actor_last_name?",
-                  e.message_id as "message_id: MessageId", e.content, e.is_edited, e.edited_at, e.deleted_at, e.deleted_as
-           from (
-               (select m.sequence, m.sent_at as at, 'message' as kind, null as detail, m.sender_id as user_id,
-                       null::uuid as actor_id, m.id as message_id, m.content, m.is_edited, m.edited_at, m.deleted_at,
-                       m.deleted_as
-                from messages m
-                where m.group_id = $1 and m.sequence > $2 and m.sequence <= $3
-                order by m.sequence
-                limit $4)
-               union all
-               (select t.sequence, t.created_at, t.kind, t.detail, t.user_id, t.actor_id, null, null, null, null, null, null
-                from timeline t
-                where t.group_id = $1 and t.sequence > $2 and t.sequence <= $3 and t.message_id is null
-                order by t.sequence
-                limit $4)
-           ) e
-           join api_users u on u.id = e.user_id
-           left join api_users a on a.id = e.actor_id
-           order by e.sequence
-           limit $4"#,
-        crew.0,
-        after,
-        last,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows)
+/// What a member reads at once, of one snapshot.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The crew's newest number, which may be that of an edit: no entry of its own.
+    pub(crate) last_sequence: i64,
+    /// Rising from `After`, falling from `Before`.
+    pub(crate) entries: Vec<Entry>,
 }
 
-/// The entries before `before`, falling.
+/// `page!("bound and direction of one side", "order of all", db, viewer, crew, number, limit)`: the two directions
+/// differ in nothing else.
+macro_rules! page {
+    ($bound:literal, $order:literal, $db:expr, $viewer:expr, $crew:expr, $number:expr, $limit:expr) => {{
+        let rows = sqlx::query!(
+            r#"select c.last_sequence as "last_sequence!", e.sequence as "sequence?", e.at as "created_at?",
+                      e.kind as "kind?", e.detail as "detail?", e.user_id as "user_id?: UserId",
+                      e.first_name as "first_name?", e.last_name as "last_name?", e.actor_id as "actor_id?: UserId",
+                      e.actor_first_name as "actor_first_name?", e.actor_last_name as "actor_last_name?",
+                      e.message_id as "message_id?: MessageId", e.content as "content?", e.is_edited as "is_edited?",
+                      e.edited_at as "edited_at?", e.deleted_at as "deleted_at?", e.deleted_as as "deleted_as?"
+               from crewup.crews_seen_by($1, false) c
+               left join lateral (
+                   select o.*, u.first_name, u.last_name, a.first_name as actor_first_name,
+                          a.last_name as actor_last_name
+                   from (
+                       (select m.sequence, m.sent_at as at, 'message' as kind, null as detail, m.sender_id as user_id,
+                               null::uuid as actor_id, m.id as message_id, m.content, m.is_edited, m.edited_at,
+                               m.deleted_at, m.deleted_as
+                        from messages m
+                        where m.group_id = $2 and m.sequence "# + $bound + r#" limit $4)
+                       union all
+                       (select m.sequence, m.created_at, m.kind, m.detail, m.user_id, m.actor_id, null, null, null, null,
+                               null, null
+                        from timeline m
+                        where m.group_id = $2 and m.message_id is null and m.sequence "# + $bound + r#" limit $4)
+                   ) o
+                   join api_users u on u.id = o.user_id
+                   left join api_users a on a.id = o.actor_id
+                   order by "# + $order + r#"
+                   limit $4
+               ) e on true
+               where c.id = $2 and c.my_joined_at is not null
+               order by "# + $order,
+            $viewer.0,
+            $crew.0,
+            $number,
+            $limit,
+        )
+        .fetch_all($db)
+        .await?;
+        rows.first().map(|row| row.last_sequence).map(|last_sequence| {
+            let entries = rows.into_iter().filter_map(|row| {
+                Some(Entry {
+                    sequence: row.sequence?,
+                    created_at: row.created_at?,
+                    kind: row.kind?,
+                    detail: row.detail,
+                    user_id: row.user_id?,
+                    first_name: row.first_name?,
+                    last_name: row.last_name?,
+                    actor_id: row.actor_id,
+                    actor_first_name: row.actor_first_name,
+                    actor_last_name: row.actor_last_name,
+                    message_id: row.message_id,
+                    content: row.content,
+                    is_edited: row.is_edited,
+                    edited_at: row.edited_at,
+                    deleted_at: row.deleted_at,
+                    deleted_as: row.deleted_as,
+                })
+            });
+            Page { last_sequence, entries: entries.collect() }
+        })
+    }};
+}
+
+/// The entries next to `position`, at most `limit`. None: the viewer is no member, or sees no such crew.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn backward(db: &mut PgConnection, crew: GroupId, before: i64, limit: i64) -> Result<Vec<Entry>> {
-    let rows = sqlx::query_as!(
-        Entry,
-        r#"select e.sequence as "sequence!", e.at as "created_at!", e.kind as "kind!", e.detail,
-                  u.id as "user_id!: UserId", u.first_name as "first_name!", u.last_name as "last_name!",
-                  a.id as "actor_id?: UserId", a.first_name as "actor_first_name?", a.last_name as "actor_last_name?",
-                  e.message_id as "message_id: MessageId", e.content, e.is_edited, e.edited_at, e.deleted_at, e.deleted_as
-           from (
-               (select m.sequence, m.sent_at as at, 'message' as kind, null as detail, m.sender_id as user_id,
-                       null::uuid as actor_id, m.id as message_id, m.content, m.is_edited, m.edited_at, m.deleted_at,
-                       m.deleted_as
-                from messages m
-                where m.group_id = $1 and m.sequence < $2
-                order by m.sequence desc
-                limit $3)
-               union all
-               (select t.sequence, t.created_at, t.kind, t.detail, t.user_id, t.actor_id, null, null, null, null, null, null
-                from timeline t
-                where t.group_id = $1 and t.sequence < $2 and t.message_id is null
-                order by t.sequence desc
-                limit $3)
-           ) e
-           join api_users u on u.id = e.user_id
-           left join api_users a on a.id = e.actor_id
-           order by e.sequence desc
-           limit $3"#,
-        crew.0,
-        before,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows)
+pub(crate) async fn page(
+    db: &mut PgConnection,
+    viewer: UserId,
+    crew: GroupId,
+    position: Position,
+    limit: i64,
+) -> Result<Option<Page>> {
+    Ok(match position {
+        Position::After(after) => {
+            page!("> $3 order by m.sequence", "sequence", db, viewer, crew, after, limit)
+        }
+        Position::Before(before) => {
+            page!("< $3 order by m.sequence desc", "sequence desc", db, viewer, crew, before, limit)
+        }
+    })
 }
