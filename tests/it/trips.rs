@@ -4,8 +4,15 @@
 use std::cell::RefCell;
 
 use crewup_proto::{
-    event::{AttendanceStatus, CreateEventRequest, GetEventRequest, ListEventsRequest, SetAttendanceRequest},
-    group::{GetGroupRequest, JoinGroupRequest, LeaveGroupRequest, ListMessagesRequest, SendMessageRequest},
+    event::{
+        Area, AttendanceStatus, CreateEventRequest, Event, GetEventRequest, ListEventsRequest, SearchEventsRequest,
+        SetAttendanceRequest,
+    },
+    google::r#type::LatLng,
+    group::{
+        GetGroupRequest, JoinGroupRequest, LeaveGroupRequest, ListMessagesRequest, SearchGroupsRequest,
+        SendMessageRequest,
+    },
     safety::{GetAlertRequest, ResolveAlertRequest, TriggerAlertRequest},
 };
 use crewup_tests::{
@@ -98,6 +105,36 @@ async fn a_read_is_one_round_trip_and_a_write_begin_enter_at_most_three_statemen
         5 + 5,
         "SetAttendance: seats and answer, the same with a promotion; what is told goes with COMMIT"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_is_one_round_trip_by_text_by_place_and_by_both() {
+    let mesh = Mesh::start().await;
+    let (people, event) = going(&mesh, 1).await;
+    let host = &people[0];
+    let center = Some(LatLng { latitude: 47.37, longitude: 8.54 });
+    host.create(Event { name: "Rooftop".into(), location: center, ..party(None) }).await.unwrap();
+    host.form(persona::crew(&event, 3)).await.unwrap();
+    let (events, groups) = (Counted::start(&mesh, "event").await, Counted::start(&mesh, "group").await);
+    let area = Some(Area { center, radius_meters: 1_000 });
+    for (query, area) in [("rooftop", None), ("", area), ("rooftop", area)] {
+        let addr = events.process.addr;
+        let request = SearchEventsRequest { query: query.into(), area, ..Default::default() };
+        let search = events.fewest(|_| async {
+            let found = host.events_at(addr).search_events(request.clone()).await.unwrap().into_inner();
+            assert_eq!(found.results.len(), 1);
+        });
+        assert_eq!(search.await, 1, "SearchEvents: {request:?}");
+    }
+    for event_id in [String::new(), event] {
+        let addr = groups.process.addr;
+        let request = SearchGroupsRequest { query: persona::crew("", 3).name, event_id, ..Default::default() };
+        let search = groups.fewest(|_| async {
+            let found = host.groups_at(addr).search_groups(request.clone()).await.unwrap().into_inner();
+            assert_eq!(found.groups.len(), 1);
+        });
+        assert_eq!(search.await, 1, "SearchGroups: {request:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

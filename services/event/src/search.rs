@@ -47,13 +47,9 @@ pub(crate) async fn search(cx: &mut ReadCx, req: &SearchEventsRequest) -> Result
         by,
     };
     let found = store::search::find(cx.db(), caller, &search, &page).await?;
-    let (found, next_page_token) = page.cut(found, |row| Key(row.key, row.id))?;
-    let ids: Vec<_> = found.iter().map(|row| row.id).collect();
-    let events = store::events::batch(cx.db(), caller, &ids).await?;
-    let results = found.iter().filter_map(|row| {
-        let event = events.iter().find(|event| event.id == row.id)?;
-        Some(FoundEvent { event: Some(event.to_wire(caller)), distance_meters: row.meters })
-    });
+    let (found, next_page_token) = page.cut(found, |row| Key(row.key, row.event.id))?;
+    let results =
+        found.iter().map(|row| FoundEvent { event: Some(row.event.to_wire(caller)), distance_meters: row.meters });
     Ok(SearchEventsResponse { results: results.collect(), next_page_token })
 }
 

@@ -9,14 +9,40 @@ pub(crate) mod seats;
 
 /// Events as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of E20 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
-/// that answers the same row.
+/// that answers the same row. `seen!(found viewer, "join (..) f ..", ..)` adds what a search knows of each event, `f.key`
+/// and `f.meters`.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.events_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
     };
     (from $from:literal, $viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
-        sqlx::query_as!(
-            $crate::model::Event,
+        $crate::store::seen!(
+            @query_as [$crate::model::Event,] "", $from, $rest, $viewer.0, $all_private $(, $argument)*
+        )
+    };
+    // The macros of sqlx know flat rows only: the fields of the event are gathered here. One forgotten does not build.
+    (found $viewer:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+        $crate::store::seen!(
+            @query [] r#", f.key as "key!", f.meters"#, "crewup.events_seen_by($1, $2)", $rest, $viewer.0, false
+            $(, $argument)*
+        )
+        .map(|row| {
+            $crate::store::seen!(@gather row
+                id creator_id name description event_type address latitude longitude event_start event_end effective_end
+                time_zone max_attendees waitlist_enabled is_public is_cancelled created_at updated_at revision capacity
+                going interested waiting my_status my_position has_guests now)
+        })
+    };
+    (@gather $row:ident $($field:ident)*) => {
+        $crate::store::search::Found {
+            event: $crate::model::Event { $($field: $row.$field),* },
+            key: $row.key,
+            meters: $row.meters,
+        }
+    };
+    (@$ask:ident [$($into:tt)*] $more:literal, $from:literal, $rest:literal, $($argument:expr),*) => {
+        sqlx::$ask!(
+            $($into)*
             r#"select e.id as "id!: crewup_shared::id::EventId", e.creator_id as "creator_id!: crewup_shared::id::UserId",
                       e.name as "name!", e.description, e.event_type, e.address as "address!", e.latitude, e.longitude,
                       e.event_start as "event_start!", e.event_end, e.effective_end as "effective_end!",
@@ -24,11 +50,9 @@ macro_rules! seen {
                       e.is_public as "is_public!", e.is_cancelled as "is_cancelled!", e.created_at as "created_at!",
                       e.updated_at as "updated_at!", e.revision as "revision!", e.capacity, e.going as "going!",
                       e.interested as "interested!", e.waiting as "waiting!", e.my_status, e.my_position,
-                      e.has_guests as "has_guests!", e.now as "now!"
-               from "# + $from + " e " + $rest,
-            $viewer.0,
-            $all_private
-            $(, $argument)*
+                      e.has_guests as "has_guests!", e.now as "now!""# + $more + "
+               from " + $from + " e " + $rest,
+            $($argument),*
         )
     };
 }

@@ -63,15 +63,13 @@ pub(crate) async fn search(cx: &mut ReadCx, req: &SearchGroupsRequest) -> Result
     let page: Page<FoundKey> = Page::parse(&mut fields, req, caller)?;
     fields.done()?;
 
-    if let Some(event) = event {
-        store::events::must_be_seen(cx.db(), caller, event).await?;
-    }
     let only_with_free_places = req.only_with_free_places;
     let search = Search { query: query.unwrap_or_default(), event, only_with_free_places };
     let found = store::search::find(cx.db(), caller, &search, &page).await?;
-    let (found, next_page_token) = page.cut(found, |row| FoundKey(row.key, row.id))?;
-    let ids: Vec<_> = found.iter().map(|row| row.id).collect();
-    let crews = store::crews::batch(cx.db(), caller, &ids).await?;
-    let in_order = ids.iter().filter_map(|id| crews.iter().find(|crew| crew.id == *id));
-    Ok(SearchGroupsResponse { groups: in_order.map(|crew| crew.to_wire()).collect(), next_page_token })
+    // A crew that is seen shows that its event is (G3): only where there is none is the event asked for.
+    if let Some(event) = event.filter(|_| found.is_empty()) {
+        store::events::must_be_seen(cx.db(), caller, event).await?;
+    }
+    let (found, next_page_token) = page.cut(found, |row| FoundKey(row.key, row.crew.id))?;
+    Ok(SearchGroupsResponse { groups: found.iter().map(|row| row.crew.to_wire()).collect(), next_page_token })
 }

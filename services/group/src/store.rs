@@ -14,14 +14,35 @@ pub(crate) mod timeline;
 
 /// Crews as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of G3 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
-/// that answers the same row.
+/// that answers the same row. `seen!(found viewer, "join (..) f ..", ..)` adds what a search knows of each crew, `f.key`.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.crews_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
     };
     (from $from:literal, $viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
-        sqlx::query_as!(
-            $crate::model::Crew,
+        $crate::store::seen!(
+            @query_as [$crate::model::Crew,] "", $from, $rest, $viewer.0, $all_private $(, $argument)*
+        )
+    };
+    // The macros of sqlx know flat rows only: the fields of the crew are gathered here. One forgotten does not build.
+    (found $viewer:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+        $crate::store::seen!(
+            @query [] r#", f.key as "key!""#, "crewup.crews_seen_by($1, $2)", $rest, $viewer.0, false $(, $argument)*
+        )
+        .map(|row| {
+            $crate::store::seen!(@gather row
+                id event_id name description max_members is_private created_at updated_at archived_at archived_by revision
+                capacity members last_sequence effective_end event_cancelled_at admin_ids admin_first_names
+                admin_last_names my_joined_at my_is_admin my_ban_at my_request_id my_read_sequence my_unread i_am_going
+                now)
+        })
+    };
+    (@gather $row:ident $($field:ident)*) => {
+        $crate::store::search::Found { crew: $crate::model::Crew { $($field: $row.$field),* }, key: $row.key }
+    };
+    (@$ask:ident [$($into:tt)*] $more:literal, $from:literal, $rest:literal, $($argument:expr),*) => {
+        sqlx::$ask!(
+            $($into)*
             r#"select c.id as "id!: crewup_shared::id::GroupId", c.event_id as "event_id!: crewup_shared::id::EventId",
                       c.name as "name!", c.description, c.max_members as "max_members!", c.is_private as "is_private!",
                       c.created_at as "created_at!", c.updated_at as "updated_at!", c.archived_at,
@@ -31,11 +52,9 @@ macro_rules! seen {
                       c.admin_ids as "admin_ids: Vec<crewup_shared::id::UserId>", c.admin_first_names,
                       c.admin_last_names, c.my_joined_at, c.my_is_admin as "my_is_admin!", c.my_ban_at,
                       c.my_request_id as "my_request_id: crewup_shared::id::JoinRequestId", c.my_read_sequence,
-                      c.my_unread, c.i_am_going as "i_am_going!", c.now as "now!"
-               from "# + $from + " c " + $rest,
-            $viewer.0,
-            $all_private
-            $(, $argument)*
+                      c.my_unread, c.i_am_going as "i_am_going!", c.now as "now!""# + $more + "
+               from " + $from + " c " + $rest,
+            $($argument),*
         )
     };
 }

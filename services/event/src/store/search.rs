@@ -1,7 +1,9 @@
-//! Finding events by text and by place. Answers ids with their sort key; the events themselves are read by id.
+//! Finding events by text and by place, in one statement of three steps: what the index finds, the page of it that the
+//! viewer may see, and the events of the page.
 //!
-//! What the index finds is materialized before the events are joined: the planner takes one row for what are thousands,
-//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so).
+//! What the index finds is materialized before the seats are joined: the planner takes one row for what are thousands,
+//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so). The viewer's own
+//! answer and the like are read for the page only.
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
@@ -11,6 +13,8 @@ use crewup_shared::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+
+use crate::{model::Event, store::seen};
 
 /// What to search for.
 pub(crate) struct Search {
@@ -47,9 +51,9 @@ impl By {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Key(pub(crate) i64, pub(crate) EventId);
 
-/// One thing found.
+/// One thing found: the event, its place in the order, and how far it is from the centre of the area.
 pub(crate) struct Found {
-    pub(crate) id: EventId,
+    pub(crate) event: Event,
     pub(crate) key: i64,
     pub(crate) meters: Option<i32>,
 }
@@ -117,40 +121,43 @@ async fn by_text(
     page: &Page<Key>,
 ) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
-    let rows = sqlx::query_as!(
-        Found,
-        r#"with q as (
-               select crewup.fold($2) as folded,
-                      '%' || replace(replace(replace(crewup.fold($2), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-           ), found as materialized (
-               select e.id, e.event_start,
-                      1000 * (word_similarity(q.folded, e.search_text)
-                              + case when e.search_text like q.part then 1 else 0 end) as likeness,
-                      case when $3::float8 is not null and e.latitude is not null then
-                          round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $3, $4)) end as meters
-               from q
-               cross join events e
-               where q.folded <> '' and (q.folded <% e.search_text or e.search_text like q.part)
-                 and not e.is_cancelled
-                 and (not $6 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
-                 and crewup.effective_end(e.event_start, e.event_end) > coalesce($7, '-infinity'::timestamptz)
-                 and e.event_start < coalesce($8, 'infinity'::timestamptz)
-                 and (cardinality($9::text[]) = 0 or e.event_type = any($9))
-           )
-           select e.id as "id!: EventId", k.key as "key!", f.meters::integer as meters
-           from found f
-           join crewup.events_seen_by($1, false) e on e.id = f.id
-           cross join lateral (
-               select case $11::integer
-                   when 1 then -f.likeness::bigint
-                   when 2 then f.meters::bigint
-                   else (extract(epoch from f.event_start) * 1000000)::bigint end as key) k
-           where (not $10 or e.capacity is null or e.waiting = 0 and e.going < e.capacity)
-             and ($5::float8 is null or f.meters <= $5)
-             and (k.key, e.id) > (coalesce($12, -9223372036854775808), coalesce($13, '00000000-0000-0000-0000-000000000000'::uuid))
-           order by k.key, e.id
-           limit $14"#,
-        viewer.0,
+    let rows = seen!(
+        found viewer,
+        r"join (
+              with q as (
+                  select crewup.fold($3) as folded,
+                         '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
+              ), found as materialized (
+                  select o.id, o.event_start,
+                         1000 * (word_similarity(q.folded, o.search_text)
+                                 + case when o.search_text like q.part then 1 else 0 end) as likeness,
+                         case when $4::float8 is not null and o.latitude is not null then
+                             round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $4, $5)) end as meters
+                  from q
+                  cross join events o
+                  where q.folded <> '' and (q.folded <% o.search_text or o.search_text like q.part)
+                    and not o.is_cancelled
+                    and (not $7 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
+                    and crewup.effective_end(o.event_start, o.event_end) > coalesce($8, '-infinity'::timestamptz)
+                    and o.event_start < coalesce($9, 'infinity'::timestamptz)
+                    and (cardinality($10::text[]) = 0 or o.event_type = any($10))
+              )
+              select s.id, k.key, o.meters::integer as meters
+              from found o
+              join crewup.events_seen_by($1, $2) s on s.id = o.id
+              cross join lateral (
+                  select case $12::integer
+                      when 1 then -o.likeness::bigint
+                      when 2 then o.meters::bigint
+                      else (extract(epoch from o.event_start) * 1000000)::bigint end as key) k
+              where (not $11 or s.capacity is null or s.waiting = 0 and s.going < s.capacity)
+                and ($6::float8 is null or o.meters <= $6)
+                and (k.key, s.id)
+                    > (coalesce($13, -9223372036854775808), coalesce($14, '00000000-0000-0000-0000-000000000000'::uuid))
+              order by k.key, s.id
+              limit $15
+          ) f on f.id = e.id
+          order by f.key, e.id",
         query,
         area.map(|area| area.latitude),
         area.map(|area| area.longitude),
@@ -179,35 +186,38 @@ async fn by_place(
     page: &Page<Key>,
 ) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
-    let rows = sqlx::query_as!(
-        Found,
-        r#"with near as materialized (
-               select e.id, e.event_start,
-                      round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $2, $3)) as meters
-               from events e
-               where e.latitude is not null
-                 and (crewup.mercator(e.latitude::float8, e.longitude::float8)
-                         <@ box(crewup.mercator($5, $7), crewup.mercator($6, $8))
-                      or crewup.mercator(e.latitude::float8, e.longitude::float8)
-                         <@ box(crewup.mercator($5, $9), crewup.mercator($6, $10)))
-                 and not e.is_cancelled
-                 and (not $11 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
-                 and crewup.effective_end(e.event_start, e.event_end) > coalesce($12, '-infinity'::timestamptz)
-                 and e.event_start < coalesce($13, 'infinity'::timestamptz)
-                 and (cardinality($14::text[]) = 0 or e.event_type = any($14))
-           )
-           select e.id as "id!: EventId", k.key as "key!", n.meters::integer as meters
-           from near n
-           join crewup.events_seen_by($1, false) e on e.id = n.id
-           cross join lateral (
-               select case when $16 then n.meters::bigint
-                   else (extract(epoch from n.event_start) * 1000000)::bigint end as key) k
-           where n.meters <= $4
-             and (not $15 or e.capacity is null or e.waiting = 0 and e.going < e.capacity)
-             and (k.key, e.id) > (coalesce($17, -9223372036854775808), coalesce($18, '00000000-0000-0000-0000-000000000000'::uuid))
-           order by k.key, e.id
-           limit $19"#,
-        viewer.0,
+    let rows = seen!(
+        found viewer,
+        "join (
+             with near as materialized (
+                 select o.id, o.event_start,
+                        round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $3, $4)) as meters
+                 from events o
+                 where o.latitude is not null
+                   and (crewup.mercator(o.latitude::float8, o.longitude::float8)
+                           <@ box(crewup.mercator($6, $8), crewup.mercator($7, $9))
+                        or crewup.mercator(o.latitude::float8, o.longitude::float8)
+                           <@ box(crewup.mercator($6, $10), crewup.mercator($7, $11)))
+                   and not o.is_cancelled
+                   and (not $12 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
+                   and crewup.effective_end(o.event_start, o.event_end) > coalesce($13, '-infinity'::timestamptz)
+                   and o.event_start < coalesce($14, 'infinity'::timestamptz)
+                   and (cardinality($15::text[]) = 0 or o.event_type = any($15))
+             )
+             select s.id, k.key, o.meters::integer as meters
+             from near o
+             join crewup.events_seen_by($1, $2) s on s.id = o.id
+             cross join lateral (
+                 select case when $17 then o.meters::bigint
+                     else (extract(epoch from o.event_start) * 1000000)::bigint end as key) k
+             where o.meters <= $5
+               and (not $16 or s.capacity is null or s.waiting = 0 and s.going < s.capacity)
+               and (k.key, s.id)
+                   > (coalesce($18, -9223372036854775808), coalesce($19, '00000000-0000-0000-0000-000000000000'::uuid))
+             order by k.key, s.id
+             limit $20
+         ) f on f.id = e.id
+         order by f.key, e.id",
         area.latitude,
         area.longitude,
         area.radius,

@@ -25,13 +25,6 @@ pub(crate) async fn load(db: &mut PgConnection, viewer: UserId, all_private: boo
     crew.ok_or_else(|| ErrorReason::NotFound.into())
 }
 
-/// Those of `crews` that the viewer sees, in no order.
-#[tracing::instrument(skip_all)]
-pub(crate) async fn batch(db: &mut PgConnection, viewer: UserId, crews: &[GroupId]) -> Result<Vec<Crew>> {
-    let ids: Vec<_> = crews.iter().map(|crew| crew.0).collect();
-    Ok(seen!(viewer, false, "where c.id = any($3)", &ids).fetch_all(db).await?)
-}
-
 /// What a write does with the crew that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {

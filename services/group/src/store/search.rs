@@ -1,4 +1,5 @@
-//! Finding crews by text (E23). Answers ids with their sort key; the crews themselves are read by id.
+//! Finding crews by text (E23), in one statement of three steps, as the search of events: what the index finds, the page
+//! of it that the viewer may see, and the crews of the page.
 
 use crewup_shared::{
     error::Result,
@@ -7,6 +8,8 @@ use crewup_shared::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+
+use crate::{model::Crew, store::seen};
 
 /// What to search for.
 pub(crate) struct Search {
@@ -20,9 +23,9 @@ pub(crate) struct Search {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Key(pub(crate) i64, pub(crate) GroupId);
 
-/// One crew found.
+/// One crew found, and its place in the order.
 pub(crate) struct Found {
-    pub(crate) id: GroupId,
+    pub(crate) crew: Crew,
     pub(crate) key: i64,
 }
 
@@ -36,28 +39,31 @@ pub(crate) async fn find(
     page: &Page<Key>,
 ) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
-    let rows = sqlx::query_as!(
-        Found,
-        r#"with q as (
-               select crewup.fold($2) as folded,
-                      '%' || replace(replace(replace(crewup.fold($2), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-           ), found as materialized (
-               select g.id, -(1000 * (word_similarity(q.folded, g.search_text)
-                                      + case when g.search_text like q.part then 1 else 0 end))::bigint as key
-               from q
-               cross join groups g
-               where q.folded <> '' and (q.folded <% g.search_text or g.search_text like q.part)
-                 and g.archived_at is null and ($3::uuid is null or g.event_id = $3)
-           )
-           select c.id as "id!: GroupId", f.key as "key!"
-           from found f
-           join crewup.crews_seen_by($1, false) c on c.id = f.id
-           where c.event_cancelled_at is null and ($3 is not null or c.effective_end > c.now)
-             and (not $4 or c.members < c.capacity)
-             and (f.key, c.id) > (coalesce($5, -9223372036854775808), coalesce($6, '00000000-0000-0000-0000-000000000000'::uuid))
-           order by f.key, c.id
-           limit $7"#,
-        viewer.0,
+    let rows = seen!(
+        found viewer,
+        r"join (
+              with q as (
+                  select crewup.fold($3) as folded,
+                         '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
+              ), found as materialized (
+                  select g.id, -(1000 * (word_similarity(q.folded, g.search_text)
+                                         + case when g.search_text like q.part then 1 else 0 end))::bigint as key
+                  from q
+                  cross join groups g
+                  where q.folded <> '' and (q.folded <% g.search_text or g.search_text like q.part)
+                    and g.archived_at is null and ($4::uuid is null or g.event_id = $4)
+              )
+              select s.id, o.key
+              from found o
+              join crewup.crews_seen_by($1, $2) s on s.id = o.id
+              where s.event_cancelled_at is null and ($4 is not null or s.effective_end > s.now)
+                and (not $5 or s.members < s.capacity)
+                and (o.key, s.id)
+                    > (coalesce($6, -9223372036854775808), coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid))
+              order by o.key, s.id
+              limit $8
+          ) f on f.id = c.id
+          order by f.key, c.id",
         search.query,
         search.event.map(|event| event.0),
         search.only_with_free_places,
