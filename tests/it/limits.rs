@@ -120,7 +120,7 @@ fn headers_for(mesh: &Mesh, call: &Call, host: &Persona) -> Vec<(&'static str, S
     }
 }
 
-fn request_of(pool: &DescriptorPool, path: &str) -> MessageDescriptor {
+pub(crate) fn request_of(pool: &DescriptorPool, path: &str) -> MessageDescriptor {
     let (service, method) = path[1..].split_once('/').unwrap();
     let service = pool.get_service_by_name(service).unwrap();
     service.methods().find(|found| found.name() == method).unwrap().input()
@@ -170,7 +170,7 @@ fn base(request: &MessageDescriptor, path: &str, event: &str) -> DynamicMessage 
     message
 }
 
-fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
+pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     let (first, rest) = path.split_first().unwrap();
     if rest.is_empty() {
         message.set_field(first, value);

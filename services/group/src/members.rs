@@ -84,7 +84,8 @@ pub(crate) async fn remove(cx: &mut WriteCx, req: &RemoveMemberRequest) -> Resul
     if user == caller {
         return Err(Error::field(ErrorReason::SelfNotAllowed, "user_id", "is the caller's own"));
     }
-    if cx.tx.standing(user).is_none() {
+    // Without a ban nobody is as anybody who is no member: otherwise this would tell who is there and hidden (X2).
+    if req.ban && cx.tx.standing(user).is_none() {
         return Err(ErrorReason::NotFound.into());
     }
     departures::depart(&mut cx.tx, &crew, user, Cause::Removed(caller)).await?;

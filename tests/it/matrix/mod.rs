@@ -1,8 +1,10 @@
 //! The matrix: every call by every kind of caller, with the expected answer as data (`table.txt`), run against the mesh. A
 //! call without a row fails. `docs/ACCESS.md` is the same table, rendered by `./dev generate`.
 
+mod hidden;
 mod requests;
 mod scene;
+mod secrets;
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
