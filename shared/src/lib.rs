@@ -30,5 +30,6 @@ pub mod server;
 pub mod snapshot;
 pub mod standing;
 pub mod telemetry;
+pub mod together;
 
 pub use error::{Error, Result};

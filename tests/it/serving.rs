@@ -8,7 +8,7 @@ use crewup_proto::{
     user::SyncUsersRequest,
 };
 use crewup_tests::{
-    Mesh, Refusal, cluster,
+    Mesh, Persona, Refusal, cluster,
     persona::party,
     raw,
     refusal::{reason, refused},
@@ -178,21 +178,26 @@ async fn x5_a_hundred_cancelled_writes_leave_no_transaction_open() {
     }
 }
 
+/// Answers to one event share a connection.
+async fn two_events(host: &Persona) -> [String; 2] {
+    [host.create(party(None)).await.unwrap().id, host.create(party(None)).await.unwrap().id]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x5_without_a_free_connection_a_call_is_told_quickly_to_come_again() {
     let mesh = Mesh::start_with(&["--db-connections", "2"]).await;
     let people = mesh.crowd(4).await;
-    let made = people[0].create(party(None)).await.unwrap();
+    let made = two_events(&people[0]).await;
     let mut blocker = mesh.db.connect().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
-    let waiting = people[1..3].iter().map(|person| {
-        let (mut events, event_id) = (person.events(), made.id.clone());
+    let waiting = people[1..3].iter().zip(made.clone()).map(|(person, event_id)| {
+        let mut events = person.events();
         tokio::spawn(async move { events.set_attendance(SetAttendanceRequest { event_id, status: 1 }).await.is_ok() })
     });
     let waiting: Vec<_> = waiting.collect();
     Activity::of(&mesh).await.waiting_for_locks(2).await;
-    let refusal = refused(people[3].get(&made.id).await);
+    let refusal = refused(people[3].get(&made[0]).await);
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::Unavailable, "OVERLOADED"));
     lock.rollback().await.unwrap();
     for done in waiting {
@@ -204,31 +209,32 @@ async fn x5_without_a_free_connection_a_call_is_told_quickly_to_come_again() {
 async fn x5_more_calls_than_a_service_takes_are_told_at_once_when_to_come_again() {
     let mesh = Mesh::start_with(&["--max-in-flight", "2"]).await;
     let people = mesh.crowd(4).await;
-    let made = people[0].create(party(None)).await.unwrap();
+    let made = two_events(&people[0]).await;
     for person in &people {
-        person.get(&made.id).await.unwrap();
+        person.get(&made[0]).await.unwrap();
     }
     let mut blocker = mesh.db.connect().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
     let waiting: Vec<_> = people[1..3]
         .iter()
-        .map(|person| {
-            let (mut events, event_id) = (person.events(), made.id.clone());
+        .zip(made.clone())
+        .map(|(person, event_id)| {
+            let mut events = person.events();
             tokio::spawn(
                 async move { events.set_attendance(SetAttendanceRequest { event_id, status: 1 }).await.is_ok() },
             )
         })
         .collect();
     Activity::of(&mesh).await.waiting_for_locks(2).await;
-    let status = people[3].get(&made.id).await.unwrap_err();
+    let status = people[3].get(&made[0]).await.unwrap_err();
     assert_eq!(Refusal::of(&status).reason, "OVERLOADED");
     assert!(status.get_error_details().retry_info().is_some(), "it says when");
     lock.rollback().await.unwrap();
     for done in waiting {
         assert!(done.await.unwrap());
     }
-    people[3].get(&made.id).await.unwrap();
+    people[3].get(&made[0]).await.unwrap();
 }
 
 #[tokio::test]

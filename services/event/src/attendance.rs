@@ -1,8 +1,10 @@
 //! RSVPs (E8-E13) and the list of attendees.
 
+use std::collections::HashMap;
+
 use crewup_proto::event::*;
 use crewup_shared::{
-    app::{ReadCx, Tx, WriteCx},
+    app::{Batch, ReadCx, Tx, WriteCx},
     convert::timestamp,
     error::{Error, ErrorReason, Result},
     fields::Fields,
@@ -15,32 +17,117 @@ use crate::{
     access,
     events::held,
     model::{self, Answer, Change, Event, Queue, Status},
-    store,
+    store::{self, events::Hold},
 };
 
-/// SetAttendance (E8-E12, G9).
-pub(crate) async fn set(cx: &mut WriteCx, req: &SetAttendanceRequest) -> Result<SetAttendanceResponse> {
+/// SetAttendance (E8-E12, G9), of all who ask about one event at once, in their order. Answers that only move counters are
+/// written together; one that concerns the waitlist is written by itself, after those before it.
+pub(crate) async fn set(
+    tx: &mut Tx,
+    calls: &Batch<SetAttendanceRequest>,
+) -> Result<Vec<Result<SetAttendanceResponse>>> {
+    let asked: Vec<_> = calls.0.iter().map(|call| (call.caller.id, wanted(&call.request))).collect();
+    let Some(id) = asked.iter().find_map(|(_, wanted)| Some(wanted.as_ref().ok()?.0)) else {
+        return Ok(asked
+            .into_iter()
+            .map(|(_, wanted)| wanted.and_then(|_| Err(ErrorReason::Internal.into())))
+            .collect());
+    };
+    let mut desk = Desk::open(tx, id, asked.iter().map(|(caller, _)| *caller).collect()).await?;
+    let mut answers = Vec::with_capacity(asked.len());
+    for (caller, wanted) in asked {
+        answers.push(match wanted {
+            Ok((_, wanted)) => desk.serve(caller, wanted).await?,
+            Err(refusal) => Err(refusal),
+        });
+    }
+    desk.write().await?;
+    Ok(answers)
+}
+
+fn wanted(req: &SetAttendanceRequest) -> Result<(EventId, Status)> {
     let mut fields = Fields::new();
     let id = fields.id("event_id", &req.event_id);
     let wanted: Option<AttendanceStatus> = fields.required_enum("status", req.status);
     fields.done()?;
     let wanted = wanted.and_then(Status::from_wire).ok_or_else(|| Error::internal("an enum past its check"))?;
+    Ok((id, wanted))
+}
 
-    let event = held(cx, id).await?;
-    let change = match model::answer(&event, wanted)? {
-        Answer::Unchanged => return Ok(answered(event.my_status(), event.my_position)),
-        Answer::Changed(change) => change,
-    };
-    let caller = cx.caller.id;
-    let promoted = apply(&mut cx.tx, &event, caller, &change).await?;
-    if change.queue == Queue::Join && !promoted.contains(&caller) {
-        return Ok(answered(
-            event.my_status(),
-            Some(event.waiting + 1 - i32::try_from(promoted.len()).unwrap_or_default()),
-        ));
+/// Where people answer to one event, whose seats are locked.
+struct Desk<'a> {
+    tx: &'a mut Tx,
+    event: EventId,
+    people: Vec<UserId>,
+    /// The event as each of them sees it.
+    seen: HashMap<UserId, Event>,
+    /// What was decided and is not written yet, of each person once.
+    decided: Vec<(UserId, Change)>,
+}
+
+impl<'a> Desk<'a> {
+    async fn open(tx: &'a mut Tx, event: EventId, people: Vec<UserId>) -> Result<Self> {
+        let mut seen = HashMap::new();
+        // The first takes the lock, whether the event is there for that person or not.
+        match store::events::held(tx.db(), people[0], false, event, Hold::Change).await {
+            Ok(first) => drop(seen.insert(people[0], first)),
+            Err(error) if error.reason() == ErrorReason::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        if people.len() > 1 {
+            seen.extend(store::events::seen_by_each(tx.db(), &people[1..], event).await?);
+        }
+        Ok(Self { tx, event, people, seen, decided: Vec::new() })
     }
-    let now_held = if promoted.contains(&caller) { Some(Status::Going) } else { change.status };
-    Ok(answered(now_held, None))
+
+    /// Decides on an answer. Err: the call fails; Ok(Err): this person is refused.
+    async fn serve(&mut self, caller: UserId, wanted: Status) -> Result<Result<SetAttendanceResponse>> {
+        if self.decided.iter().any(|(person, _)| *person == caller) {
+            self.write().await?;
+            self.look_again().await?;
+        }
+        let Some(event) = self.seen.get(&caller) else { return Ok(Err(ErrorReason::NotFound.into())) };
+        let event = event.after(self.decided.iter().map(|(_, change)| change));
+        let change = match model::answer(&event, wanted) {
+            Err(refusal) => return Ok(Err(refusal)),
+            Ok(Answer::Unchanged) => return Ok(Ok(answered(event.my_status(), event.my_position))),
+            Ok(Answer::Changed(change)) => change,
+        };
+        if change.queue == Queue::Keep && model::freed(&event, &change) == 0 {
+            tell_who_left(self.tx, &event, caller, &change);
+            self.decided.push((caller, change));
+            return Ok(Ok(answered(change.status, None)));
+        }
+        self.write().await?;
+        let promoted = apply(self.tx, &event, caller, &change).await?;
+        self.look_again().await?;
+        if change.queue == Queue::Join && !promoted.contains(&caller) {
+            let position = event.waiting + 1 - i32::try_from(promoted.len()).unwrap_or_default();
+            return Ok(Ok(answered(event.my_status(), Some(position))));
+        }
+        let now_held = if promoted.contains(&caller) { Some(Status::Going) } else { change.status };
+        Ok(Ok(answered(now_held, None)))
+    }
+
+    /// Writes what was decided.
+    async fn write(&mut self) -> Result<()> {
+        if self.decided.is_empty() {
+            return Ok(());
+        }
+        let now = self.tx.now;
+        store::seats::answer(self.tx.db(), self.event, &self.decided, now).await?;
+        self.decided.clear();
+        Ok(())
+    }
+
+    /// After changes that go beyond counters; where nobody else asks, nobody needs to know.
+    async fn look_again(&mut self) -> Result<()> {
+        if self.people.len() > 1 {
+            self.seen =
+                store::events::seen_by_each(self.tx.db(), &self.people, self.event).await?.into_iter().collect();
+        }
+        Ok(())
+    }
 }
 
 fn answered(status: Option<Status>, position: Option<i32>) -> SetAttendanceResponse {
@@ -55,11 +142,15 @@ async fn apply(tx: &mut Tx, event: &Event, user: UserId, change: &Change) -> Res
     let freed = model::freed(event, change);
     let joins = change.queue == Queue::Join;
     let promoted = store::seats::apply(tx.db(), event.id, user, change, if joins { 0 } else { freed }, now).await?;
-    // Leaving a cancelled event keeps the crews (E16).
+    tell_who_left(tx, event, user, change);
+    if joins && freed > 0 { store::seats::promote(tx.db(), event.id, now).await } else { Ok(promoted) }
+}
+
+/// Leaving a cancelled event keeps the crews (E16).
+fn tell_who_left(tx: &mut Tx, event: &Event, user: UserId, change: &Change) {
     if change.frees() && !event.is_cancelled {
         tx.emit(Topic::AttendanceLeft, event.id, Some(user.0));
     }
-    if joins && freed > 0 { store::seats::promote(tx.db(), event.id, now).await } else { Ok(promoted) }
 }
 
 /// Takes a person out of an event: the seat, the interest, the place in the waitlist. The event's seats are locked, and it was read

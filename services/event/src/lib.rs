@@ -41,7 +41,7 @@ pub static SERVICE: Service = Service {
 };
 
 fn routes(app: &App) -> Routes {
-    let events = EventServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
-    let internal = EventInternalServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+    let events = EventServiceServer::new(rpc::Rpc::new(app)).max_decoding_message_size(LARGEST_REQUEST);
+    let internal = EventInternalServiceServer::new(rpc::Rpc::new(app)).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(events).add_service(internal)
 }

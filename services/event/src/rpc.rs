@@ -7,13 +7,19 @@ use crewup_proto::{
     },
     event::{event_service_server::EventService, *},
 };
-use crewup_shared::app::App;
+use crewup_shared::app::{App, Meeting};
 use tonic::{Request, Response, Status};
 
 use crate::{attendance, describe, events, invitations, lists, search};
 
 /// The event service's calls.
-pub(crate) struct Rpc(pub(crate) App);
+pub(crate) struct Rpc(pub(crate) App, Meeting<SetAttendanceRequest, SetAttendanceResponse>);
+
+impl Rpc {
+    pub(crate) fn new(app: &App) -> Self {
+        Self(app.clone(), Meeting::default())
+    }
+}
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -52,7 +58,7 @@ impl EventService for Rpc {
     }
 
     async fn set_attendance(&self, req: Request<SetAttendanceRequest>) -> Answer<SetAttendanceResponse> {
-        self.0.write(req, attendance::set).await
+        self.0.write_together(&self.1, |req| &req.event_id, req, attendance::set).await
     }
 
     async fn list_attendees(&self, req: Request<ListAttendeesRequest>) -> Answer<ListAttendeesResponse> {

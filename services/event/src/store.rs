@@ -10,7 +10,7 @@ pub(crate) mod seats;
 /// Events as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of E20 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
 /// that answers the same row. `seen!(found viewer, "join (..) f ..", ..)` adds what a search knows of each event, `f.key`
-/// and `f.meters`.
+/// and `f.meters`; `seen!(each viewers, ..)` answers the event once for each of several viewers, with the viewer.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.events_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
@@ -20,26 +20,33 @@ macro_rules! seen {
             @query_as [$crate::model::Event,] "", $from, $rest, $viewer.0, $all_private $(, $argument)*
         )
     };
-    // The macros of sqlx know flat rows only: the fields of the event are gathered here. One forgotten does not build.
     (found $viewer:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
             @query [] r#", f.key as "key!", f.meters"#, "crewup.events_seen_by($1, $2)", $rest, $viewer.0, false
             $(, $argument)*
         )
-        .map(|row| {
-            $crate::store::seen!(@gather row
-                id creator_id name description event_type address latitude longitude event_start event_end effective_end
-                time_zone max_attendees waitlist_enabled is_public is_cancelled created_at updated_at revision capacity
-                going interested waiting my_status my_position has_guests now)
+        .map(|row| $crate::store::search::Found {
+            key: row.key,
+            meters: row.meters,
+            event: $crate::store::seen!(@gather row),
         })
     };
-    (@gather $row:ident $($field:ident)*) => {
-        $crate::store::search::Found {
-            event: $crate::model::Event { $($field: $row.$field),* },
-            key: $row.key,
-            meters: $row.meters,
-        }
+    (each $viewers:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+        $crate::store::seen!(
+            @query [] r#", v.id as "viewer!: crewup_shared::id::UserId""#,
+            "unnest($1::uuid[]) v (id) cross join lateral crewup.events_seen_by(v.id, false)", $rest, $viewers
+            $(, $argument)*
+        )
+        .map(|row| (row.viewer, $crate::store::seen!(@gather row)))
     };
+    // The macros of sqlx know flat rows only: the fields of the event are gathered here. One forgotten does not build.
+    (@gather $row:ident) => {
+        $crate::store::seen!(@gather $row
+            id creator_id name description event_type address latitude longitude event_start event_end effective_end
+            time_zone max_attendees waitlist_enabled is_public is_cancelled created_at updated_at revision capacity
+            going interested waiting my_status my_position has_guests now)
+    };
+    (@gather $row:ident $($field:ident)+) => { $crate::model::Event { $($field: $row.$field),* } };
     (@$ask:ident [$($into:tt)*] $more:literal, $from:literal, $rest:literal, $($argument:expr),*) => {
         sqlx::$ask!(
             $($into)*

@@ -9,7 +9,10 @@ use crewup_shared::{
 };
 use rust_decimal::Decimal;
 
-use super::status::{Status, type_from_name};
+use super::{
+    Change,
+    status::{Status, type_from_name},
+};
 
 /// A row of `crewup.events_seen_by`: the event, its counters and the viewer's own answer.
 #[derive(Clone, Debug)]
@@ -73,6 +76,16 @@ impl Event {
     pub(crate) fn free_seats(&self) -> Option<i32> {
         let capacity = self.capacity?;
         Some(if self.waiting > 0 { 0 } else { (capacity - self.going).max(0) })
+    }
+
+    /// The event as it is after others' answers, which do not concern the waitlist.
+    pub(crate) fn after<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Self {
+        let mut event = self.clone();
+        for change in changes {
+            event.going += change.going;
+            event.interested += change.interested;
+        }
+        event
     }
 
     /// What tells one edit by a person from the next (E6).

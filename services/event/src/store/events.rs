@@ -60,6 +60,17 @@ pub(crate) async fn held(
     event.fetch_optional(db).await?.ok_or_else(|| ErrorReason::NotFound.into())
 }
 
+/// The event as each of several people sees it; whoever does not is left out. What it is held for is the caller's.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn seen_by_each(
+    db: &mut PgConnection,
+    viewers: &[UserId],
+    event: EventId,
+) -> Result<Vec<(UserId, Event)>> {
+    let viewers: Vec<_> = viewers.iter().map(|viewer| viewer.0).collect();
+    Ok(seen!(each & viewers, "where e.id = $2", event.0).fetch_all(db).await?)
+}
+
 /// Makes an event with its seats; the creator holds the first (E19).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn insert(

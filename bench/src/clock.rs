@@ -1,0 +1,104 @@
+//! Processor time, as the kernel counts it: in hundredths of a second.
+
+use std::{collections::HashMap, fs};
+
+/// Ticks in a second (USER_HZ, 100 on every Linux that runs this).
+const TICKS: f64 = 100.0;
+
+/// Whose time is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Service,
+    Envoy,
+    Postgres,
+    Load,
+    Others,
+}
+
+/// The processes of the bench.
+#[derive(Clone)]
+pub struct Processes {
+    /// Of the service under load, or of the peer.
+    pub service: u32,
+    pub envoy: Option<u32>,
+    /// The first of PostgreSQL's, whose children the others are.
+    pub postmaster: u32,
+    /// Other processes of the bench itself, which are not foreign.
+    pub own: Vec<u32>,
+}
+
+/// Seconds of processor time by role.
+pub type Spent = HashMap<Role, f64>;
+
+impl Processes {
+    /// What was spent since the machine started.
+    pub fn spent(&self) -> Spent {
+        let all = everybody();
+        let of = |pid: u32| all.iter().find(|one| one.pid == pid).map_or(0.0, |one| one.used);
+        let postgres = all.iter().filter(|one| one.parent == self.postmaster).map(|one| one.used).sum::<f64>()
+            + all.iter().find(|one| one.pid == self.postmaster).map_or(0.0, |one| one.used + one.dead_children);
+        let (service, envoy) = (of(self.service), self.envoy.map_or(0.0, of));
+        let load = of(std::process::id())
+            + all.iter().filter(|one| one.pid == std::process::id()).map(|one| one.dead_children).sum::<f64>();
+        let children: f64 = all
+            .iter()
+            .filter(|one| one.parent == std::process::id() && one.pid != self.service)
+            .map(|one| one.used)
+            .sum();
+        let own: f64 = self.own.iter().map(|pid| of(*pid)).sum::<f64>().max(children - envoy);
+        HashMap::from([
+            (Role::Service, service),
+            (Role::Envoy, envoy),
+            (Role::Postgres, postgres),
+            (Role::Load, load),
+            (Role::Others, busy() - service - envoy - postgres - load - own),
+        ])
+    }
+}
+
+/// What was spent between two readings.
+pub fn between(before: &Spent, after: &Spent) -> Spent {
+    after.iter().map(|(role, spent)| (*role, spent - before[role])).collect()
+}
+
+struct One {
+    pid: u32,
+    parent: u32,
+    used: f64,
+    /// Of children that ended and were waited for.
+    dead_children: f64,
+}
+
+fn everybody() -> Vec<One> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name, in brackets, may hold anything.
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+            Some(One {
+                pid,
+                parent: fields.get(1)?.parse().ok()?,
+                used: (ticks(11) + ticks(12)) / TICKS,
+                dead_children: (ticks(13) + ticks(14)) / TICKS,
+            })
+        })
+        .collect()
+}
+
+/// User, nice and system time of the machine. Interrupts are nobody's.
+fn busy() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first: Vec<f64> = stat
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    first.iter().take(3).sum::<f64>() / TICKS
+}

@@ -1,0 +1,177 @@
+//! CrewUp against another way to do the same, on the same machine and in the same run.
+
+use std::{rc::Rc, time::Duration};
+
+use crewup_proto::event::{Area, SearchEventsRequest, SearchEventsResponse, event_service_client::EventServiceClient};
+use rand::RngExt as _;
+use sqlx::{Connection as _, Executor as _};
+use tonic::transport::Endpoint;
+
+use crate::{
+    Failure, calls,
+    host::{Process, listening, peer},
+    load,
+    rounds::Bench,
+    world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
+};
+
+/// How far both got, round by round.
+pub struct Contest {
+    pub name: &'static str,
+    pub unit: &'static str,
+    pub ours: Vec<f64>,
+    pub theirs: Vec<f64>,
+    pub remark: String,
+}
+
+/// Those whose name contains `only`.
+pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Contest>, Failure> {
+    let mut contests = Vec::new();
+    if "one hot event".contains(only) {
+        contests.push(hot_event(bench).await?);
+    }
+    if "SendMessage".contains(only) {
+        contests.push(notify(bench).await?);
+    }
+    if "SearchEvents, place".contains(only) {
+        contests.push(place(bench).await?);
+    }
+    Ok(contests)
+}
+
+/// 64 callers at once on one event until its seats are gone: accepted a second, against a bare server that locks and counts.
+async fn hot_event(bench: &Bench) -> Result<Contest, Failure> {
+    let settings = [("DATABASE_URL", bench.world.url("event"))];
+    let peer = peer(&bench.places, "lock-and-count", &settings)?;
+    listening(peer.addr).await?;
+    let service = bench.host.service("event")?;
+    let (mut ours, mut theirs, mut oversold) = (Vec::new(), Vec::new(), 0);
+    for round in 0..bench.rounds as u64 {
+        eprintln!("round {}: one hot event", round + 1);
+        ours.push(sell(bench, service, hot(2 * round)).await?);
+        theirs.push(sell(bench, &peer, hot(2 * round + 1)).await?);
+        for event in [hot(2 * round), hot(2 * round + 1)] {
+            let sql = format!(
+                "select greatest(0, count(*) - {HOT_SEATS} - 20) from event_attendees
+                 where event_id = '{}' and status = 'going'",
+                id(Kind::Event, event)
+            );
+            oversold += bench.world.number(sql).await?;
+        }
+    }
+    let remark = format!("{oversold} seats oversold");
+    Ok(Contest { name: "RSVPs on one hot event, against lock and count", unit: "accepted/s", ours, theirs, remark })
+}
+
+async fn sell(bench: &Bench, server: &Process, event: u64) -> Result<f64, Failure> {
+    let first = rand::rng().random_range(0..CALLERS);
+    let at = std::cell::Cell::new(0);
+    let next = move || {
+        at.set(at.get() + 1);
+        (at.get() < HOT_SEATS).then(|| calls::going(1 + (first + at.get()) % CALLERS, event))
+    };
+    let done = load::run(server.addr, &bench.tokens, 64, Duration::from_secs(60), Rc::new(next)).await?;
+    Ok(done.per_second())
+}
+
+/// SendMessage as it is, against itself with NOTIFY in its transaction and two listeners.
+async fn notify(bench: &Bench) -> Result<Contest, Failure> {
+    bench
+        .world
+        .execute(
+            "create function bench.tell() returns trigger language plpgsql as
+             $$ begin perform pg_notify('crews', new.group_id::text); return null; end $$;
+             create trigger bench_tell after insert on messages for each row execute function bench.tell();
+             alter table messages disable trigger bench_tell",
+        )
+        .await?;
+    let mut listeners = Vec::new();
+    for _ in 0..2 {
+        let mut conn = bench.world.connect().await?;
+        conn.execute("listen crews").await?;
+        listeners.push(conn);
+    }
+    let case = calls::all().into_iter().find(|case| case.name == "SendMessage").ok_or("no SendMessage")?;
+    let service = bench.host.service("group")?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..bench.rounds {
+        eprintln!("round {}: SendMessage and NOTIFY", round + 1);
+        ours.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
+        bench.world.execute("alter table messages enable trigger bench_tell").await?;
+        theirs.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
+        bench.world.execute("alter table messages disable trigger bench_tell").await?;
+    }
+    for conn in listeners {
+        conn.close().await?;
+    }
+    let remark = String::new();
+    Ok(Contest {
+        name: "SendMessage, against the same with NOTIFY in its transaction",
+        unit: "calls/s",
+        ours,
+        theirs,
+        remark,
+    })
+}
+
+/// The statement of a place search in the dense town, against one led by the reference's index (latitude, longitude); and
+/// whether anything near is missing.
+async fn place(bench: &Bench) -> Result<Contest, Failure> {
+    const RADIUS: i32 = 5_000;
+    let (latitude, longitude) = TOWN;
+    let reference = format!(
+        "select e.id, round(crewup.distance_m(e.latitude::float8, e.longitude::float8, {latitude}, {longitude})) as meters
+         from events e
+         where e.latitude between {latitude} - {RADIUS} / 111000.0 and {latitude} + {RADIUS} / 111000.0
+           and e.longitude between {longitude} - {RADIUS} / 75000.0 and {longitude} + {RADIUS} / 75000.0
+           and not e.is_cancelled and e.is_public and e.deleted_at is null
+           and crewup.effective_end(e.event_start, e.event_end) > crewup.now()
+           and crewup.distance_m(e.latitude::float8, e.longitude::float8, {latitude}, {longitude}) <= {RADIUS}
+         order by meters, e.id
+         limit 51;\n"
+    );
+    let case = Rc::new(calls::in_the_middle());
+    let addr = bench.host.service("event")?.addr;
+    let script = crate::pgbench::script(&bench.world, &bench.log, &case, addr, &bench.tokens).await?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..bench.rounds {
+        eprintln!("round {}: places", round + 1);
+        ours.push(bench.pgbench.run(&bench.world, "event", &script, 0)?);
+        theirs.push(bench.pgbench.run(&bench.world, "event", &reference, 0)?);
+    }
+    let remark = format!("recall of the first 50 at 200 places: {:.4}", recall(bench, RADIUS).await?);
+    Ok(Contest { name: "Place search, against the reference's index", unit: "statements/s", ours, theirs, remark })
+}
+
+/// Which part of the true first 50 a first page has; equals by whole metres are equal.
+async fn recall(bench: &Bench, radius: i32) -> Result<f64, Failure> {
+    let addr = bench.host.service("event")?.addr;
+    let channel = Endpoint::from_shared(format!("http://{addr}"))?.connect().await?;
+    let (mut found, mut wanted) = (0, 0);
+    for at in 0..200 {
+        let center = calls::in_town();
+        let mut request = tonic::Request::new(SearchEventsRequest {
+            area: Some(Area { center: Some(center), radius_meters: radius }),
+            page_size: 50,
+            ..Default::default()
+        });
+        let token = bench.tokens[at].to_str()?.parse()?;
+        request.metadata_mut().insert("authorization", token);
+        let page: SearchEventsResponse =
+            EventServiceClient::new(channel.clone()).search_events(request).await?.into_inner();
+        let (latitude, longitude) = (center.latitude, center.longitude);
+        // Whom the caller's blocks and private events concern does not matter here: nobody has any.
+        let truth = format!(
+            "select round(crewup.distance_m(e.latitude::float8, e.longitude::float8, {latitude}, {longitude}))::bigint
+             from events e
+             where e.latitude between {latitude} - 0.1 and {latitude} + 0.1 and not e.is_cancelled and e.is_public
+               and crewup.effective_end(e.event_start, e.event_end) > crewup.now()
+             order by 1 offset 49 limit 1"
+        );
+        let last = bench.world.number(truth).await?.min(radius.into());
+        wanted += 50;
+        found +=
+            page.results.iter().filter(|result| i64::from(result.distance_meters.unwrap_or(i32::MAX)) <= last).count();
+    }
+    Ok(found as f64 / f64::from(wanted))
+}

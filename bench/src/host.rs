@@ -1,0 +1,144 @@
+//! What the bench runs: an issuer, the services, Envoy, a collector of traces, and the peers, each as a process.
+
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crewup_issuer::Issuer;
+
+use crate::{Failure, world::World};
+
+/// The services that are measured, and the user service, which the others know.
+pub const SERVICES: [&str; 5] = ["event", "group", "user", "safety", "moderation"];
+
+/// A process; killed when dropped.
+pub struct Process {
+    child: Child,
+    pub addr: SocketAddr,
+}
+
+impl Process {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where things are.
+pub struct Places {
+    pub binaries: PathBuf,
+    pub envoy: PathBuf,
+    /// For logs and Envoy's configuration.
+    pub folder: PathBuf,
+}
+
+/// Everything that runs.
+pub struct Host {
+    services: Vec<(&'static str, Process)>,
+    pub envoy: Process,
+    pub collector: Process,
+}
+
+impl Host {
+    pub async fn start(places: &Places, world: &World, issuer: &Issuer) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&places.folder)?;
+        let collector = peer(places, "collector", &[])?;
+        listening(collector.addr).await?;
+        let addrs: Vec<(&str, SocketAddr)> =
+            SERVICES.iter().map(|service| Ok((*service, free()?))).collect::<Result<_, Failure>>()?;
+        let mut services = Vec::new();
+        for (service, addr) in &addrs {
+            let mut command = Command::new(places.binaries.join(format!("crewup-{service}")));
+            for (peer, addr) in &addrs {
+                command.env(format!("CREWUP_{}_URL", peer.to_uppercase()), format!("http://{addr}"));
+            }
+            command
+                .env("DATABASE_URL", world.url(service))
+                .env("CREWUP_MODE", "development")
+                .env("CREWUP_ISSUER", issuer.url())
+                .env("CREWUP_CLIENT_SECRET", "crewup_dev_secret")
+                .env("CREWUP_LISTEN", addr.to_string())
+                .env("CREWUP_PLAIN_LISTEN", free()?.to_string())
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.addr))
+                .env("RUST_LOG", "info");
+            services.push((*service, spawn(places, service, *addr, &mut command)?));
+        }
+        for (_, addr) in &addrs {
+            listening(*addr).await?;
+        }
+        let envoy = edge(places, &addrs)?;
+        listening(envoy.addr).await?;
+        Ok(Self { services, envoy, collector })
+    }
+
+    pub fn service(&self, name: &str) -> Result<&Process, Failure> {
+        let found = self.services.iter().find(|(service, _)| *service == name);
+        Ok(&found.ok_or(format!("{name} does not run"))?.1)
+    }
+}
+
+/// A peer: this program, in another role (peers.rs).
+pub fn peer(places: &Places, role: &str, settings: &[(&str, String)]) -> Result<Process, Failure> {
+    let addr = free()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["--peer", role, "--listen", &addr.to_string()])
+        .envs(settings.iter().map(|(name, value)| (name, value)));
+    spawn(places, role, addr, &mut command)
+}
+
+fn edge(places: &Places, addrs: &[(&str, SocketAddr)]) -> Result<Process, Failure> {
+    let (port, ops, admin, tls) = (free()?, free()?, free()?, free()?);
+    let folder = places.folder.join("envoy");
+    let mut render = Command::new("python3");
+    render.args(["envoy/render.py", "--out"]).arg(&folder).stdout(Stdio::null());
+    for (service, addr) in addrs {
+        render.env(format!("CREWUP_{}_ADDR", service.to_uppercase()), addr.to_string());
+    }
+    // One address makes all calls.
+    for (name, value) in [("RATE", "10000000"), ("BURST", "10000000")] {
+        render.env(format!("CREWUP_EDGE_{name}"), value);
+    }
+    for (name, addr) in [("PORT", port), ("OPS_PORT", ops), ("ADMIN_PORT", admin), ("TLS_PORT", tls)] {
+        render.env(format!("CREWUP_EDGE_{name}"), addr.port().to_string());
+    }
+    if !render.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").status()?.success() {
+        return Err("Envoy's configuration could not be rendered".into());
+    }
+    let mut command = Command::new(&places.envoy);
+    command.arg("-c").arg(folder.join("envoy.yaml")).args(["--log-level", "warning", "--base-id"]);
+    command.arg(port.port().to_string());
+    spawn(places, "envoy", port, &mut command)
+}
+
+fn spawn(places: &Places, name: &str, addr: SocketAddr, command: &mut Command) -> Result<Process, Failure> {
+    let log = File::create(places.folder.join(format!("{name}.log")))?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+    Ok(Process { child: child.map_err(|error| format!("{name}: {error}"))?, addr })
+}
+
+fn free() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Until somebody listens.
+pub async fn listening(addr: SocketAddr) -> Result<(), Failure> {
+    let until = Instant::now() + Duration::from_secs(20);
+    while tokio::net::TcpStream::connect(addr).await.is_err() {
+        if Instant::now() > until {
+            return Err(format!("nobody listens on {addr}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The rounds: each case by each way, one after the other, so that what changes on the machine meets all of them.
+
+use std::{net::SocketAddr, path::PathBuf, rc::Rc, time::Duration};
+
+use crate::{
+    Failure,
+    calls::{self, Case},
+    clock::{Processes, Role, Spent, between},
+    host::{Host, Places, Process, peer},
+    load::{self, Call, Done, Tokens},
+    pgbench::{self, Pgbench},
+    world::World,
+};
+
+/// Rounds with more foreign work than this, as a part of the processors, are repeated...
+const FOREIGN: f64 = 0.05;
+/// ...so often.
+const REPEATED: usize = 3;
+const PROCESSORS: f64 = 2.0;
+
+/// A run.
+pub struct Bench {
+    pub world: World,
+    pub tokens: Tokens,
+    pub host: Host,
+    pub places: Places,
+    pub postmaster: u32,
+    pub pgbench: Pgbench,
+    pub log: PathBuf,
+    pub in_flight: usize,
+    pub time: Duration,
+    pub rounds: usize,
+}
+
+/// One measurement.
+pub struct Sample {
+    pub per_second: f64,
+    /// Milliseconds.
+    pub p50: f64,
+    pub p99: f64,
+    /// Microseconds of processor time for each call.
+    pub spent: Spent,
+    pub calm: bool,
+}
+
+/// The samples of a call, by the way that it went.
+pub struct Measured {
+    pub case: Rc<Case>,
+    pub straight: Vec<Sample>,
+    pub edge: Vec<Sample>,
+    pub pgbench: Vec<f64>,
+    /// The empty call of the same shape, where there is one.
+    pub empty: Vec<Sample>,
+}
+
+impl Bench {
+    /// Measures all calls whose name contains `only`.
+    pub async fn measure(&self, only: &str, print: bool) -> Result<Vec<Measured>, Failure> {
+        let empty = peer(&self.places, "empty", &[])?;
+        crate::host::listening(empty.addr).await?;
+        let (mut measured, mut scripts) = (Vec::new(), Vec::new());
+        for case in calls::all().into_iter().filter(|case| case.name.contains(only)) {
+            let addr = self.host.service(case.service)?.addr;
+            if case.most.is_some() {
+                self.acquaint(addr).await?;
+            }
+            let script = pgbench::script(&self.world, &self.log, &case, addr, &self.tokens).await?;
+            if print {
+                println!("-- {}\n{script}", case.name);
+            }
+            scripts.push(script);
+            let (straight, edge, pgbench, empty) = Default::default();
+            measured.push(Measured { case, straight, edge, pgbench, empty });
+        }
+        for round in 1..=self.rounds {
+            for (one, script) in measured.iter_mut().zip(&scripts) {
+                let case = Rc::clone(&one.case);
+                eprintln!("round {round} of {}: {}", self.rounds, case.name);
+                let service = self.host.service(case.service)?;
+                one.straight.push(self.sample(service, service.addr, None, case.calls()).await?);
+                one.edge
+                    .push(self.sample(service, self.host.envoy.addr, Some(self.host.envoy.pid()), case.calls()).await?);
+                one.pgbench.push(self.pgbench.run(&self.world, case.service, script, case.drawn())?);
+                if case.most.is_some() {
+                    let made = one.pgbench.last().copied().unwrap_or_default() * self.time.as_secs_f64();
+                    case.skip(made as u64 + 16);
+                }
+                if ["GetEvent", "ListEvents (50)"].contains(&case.name) {
+                    one.empty.push(self.sample(&empty, empty.addr, None, case.calls()).await?);
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    /// Lets a service meet every caller, so that no call in the measurement is a person's first.
+    async fn acquaint(&self, addr: SocketAddr) -> Result<(), Failure> {
+        let at = std::cell::Cell::new(0);
+        let path = if addr == self.host.service("safety")?.addr {
+            "/crewup.safety.v1.SafetyService/GetAlert"
+        } else {
+            "/crewup.group.v1.GroupService/GetGroup"
+        };
+        let next = move || {
+            at.set(at.get() + 1);
+            (at.get() <= crate::world::CALLERS).then(|| Call { path, caller: at.get(), request: bytes::Bytes::new() })
+        };
+        load::run(addr, &self.tokens, self.in_flight, Duration::from_secs(60), Rc::new(next)).await?;
+        Ok(())
+    }
+
+    /// Measures calls, again while others disturb.
+    pub async fn sample(
+        &self,
+        service: &Process,
+        addr: SocketAddr,
+        envoy: Option<u32>,
+        next: Rc<dyn Fn() -> Option<Call>>,
+    ) -> Result<Sample, Failure> {
+        let mut sample = self.once(service, addr, envoy, &next).await?;
+        for _ in 0..REPEATED {
+            if sample.calm {
+                break;
+            }
+            sample = self.once(service, addr, envoy, &next).await?;
+        }
+        Ok(sample)
+    }
+
+    async fn once(
+        &self,
+        service: &Process,
+        addr: SocketAddr,
+        envoy: Option<u32>,
+        next: &Rc<dyn Fn() -> Option<Call>>,
+    ) -> Result<Sample, Failure> {
+        let own = vec![self.host.collector.pid()];
+        let processes = Processes { service: service.pid(), envoy, postmaster: self.postmaster, own };
+        // Connections are opened and statements prepared first.
+        load::run(addr, &self.tokens, self.in_flight, Duration::from_millis(300), Rc::clone(next)).await?;
+        let before = processes.spent();
+        let done = load::run(addr, &self.tokens, self.in_flight, self.time, Rc::clone(next)).await?;
+        let spent = between(&before, &processes.spent());
+        sample(&done, spent)
+    }
+}
+
+/// What a run tells.
+pub fn sample(done: &Done, spent: Spent) -> Result<Sample, Failure> {
+    let (made, failed) = (done.latencies.len(), done.failed.values().sum::<u64>());
+    if failed as f64 > made as f64 * 0.01 {
+        return Err(format!("{failed} calls failed beside {made}: {:?}", done.failed).into());
+    }
+    let calm = spent[&Role::Others] < FOREIGN * PROCESSORS * done.seconds;
+    let each = |seconds: f64| seconds * 1e6 / made as f64;
+    Ok(Sample {
+        per_second: done.per_second(),
+        p50: done.quantile(0.5) / 1e3,
+        p99: done.quantile(0.99) / 1e3,
+        spent: spent.into_iter().map(|(role, seconds)| (role, each(seconds))).collect(),
+        calm,
+    })
+}

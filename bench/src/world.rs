@@ -1,0 +1,135 @@
+//! The rows that the bench works on (bench/fill.sql), by their numbers.
+
+use rand::{RngExt as _, rngs::ThreadRng};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// People who call: the first of all.
+pub const CALLERS: u64 = 16_380;
+/// Those of them whose calls are reads and RSVPs; so many are remembered by any service.
+const REGULARS: u64 = 2_048;
+/// Ten callers who are in the same crews.
+const CIRCLES: u64 = 1_638;
+/// Every tenth crew is of an event to come.
+const COMING: u64 = 10_000;
+/// Events that are to come have the numbers from here on.
+const FIRST_COMING: u64 = 850_000;
+/// Where everybody is: the middle of the dense town, in degrees.
+pub const TOWN: (f64, f64) = (47.3769, 8.5417);
+
+/// The kinds of ids.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Person = 1,
+    Event = 2,
+    Crew = 3,
+}
+
+/// The id of a row, as `bench.id` makes it.
+pub fn id(kind: Kind, number: u64) -> Uuid {
+    Uuid::from_u128((0x0190_0000 + kind as u128) << 96 | 0x7000 << 64 | 0x8000 << 48 | u128::from(number))
+}
+
+/// A regular caller.
+pub fn regular(dice: &mut ThreadRng) -> u64 {
+    dice.random_range(1..=REGULARS)
+}
+
+/// A public event that takes place.
+pub fn event(dice: &mut ThreadRng) -> u64 {
+    8 * dice.random_range(1..=125_000)
+}
+
+/// One of them that is to come.
+pub fn coming(dice: &mut ThreadRng) -> u64 {
+    FIRST_COMING + 8 * dice.random_range(1..=18_750)
+}
+
+/// A caller and one of the caller's crews, of an event to come.
+pub fn member(dice: &mut ThreadRng) -> (u64, u64) {
+    let crew = dice.random_range(1..=COMING);
+    (in_circle(crew, dice.random_range(0..10)), 10 * crew)
+}
+
+/// The `at`th caller who could join a crew, and the crew; each once.
+pub fn joining(at: u64) -> (u64, u64) {
+    // The first crews are of tonight's events.
+    let crew = CIRCLES + 1 + at / 10 % (COMING - CIRCLES);
+    (in_circle(crew + 1, at % 10), 10 * crew)
+}
+
+/// The `at`th caller who is out tonight; each once.
+pub fn in_need(at: u64) -> u64 {
+    in_circle(1 + at / 10 % CIRCLES, at % 10)
+}
+
+fn in_circle(crew: u64, at: u64) -> u64 {
+    crew % CIRCLES * 10 + at + 1
+}
+
+/// The `at`th of the events that many want to go to at once.
+pub fn hot(at: u64) -> u64 {
+    FIRST_COMING + 8 * (at + 1) + 1
+}
+
+/// How many the hot events take.
+pub const HOT_SEATS: u64 = 4_000;
+
+/// The database of a run: a copy of the world.
+pub struct World {
+    options: PgConnectOptions,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+}
+
+/// The name of the copy.
+pub const RUN: &str = "bench";
+
+impl World {
+    /// Copies `world`, and brings forward the events of tonight. `socket` is the folder of the server's socket.
+    pub async fn copy(socket: &str, port: u16, world: &str) -> Result<Self, Failure> {
+        let options = PgConnectOptions::new_without_pgpass().socket(socket).port(port).username("postgres");
+        let mut conn = PgConnection::connect_with(&options.clone().database("postgres")).await?;
+        conn.execute(AssertSqlSafe(format!("drop database if exists {RUN} with (force)"))).await?;
+        let sql = format!("create database {RUN} template {world} owner crewup strategy file_copy");
+        conn.execute(AssertSqlSafe(sql)).await?;
+        let world = Self { options: options.database(RUN), port };
+        let mut conn = world.connect().await?;
+        conn.execute(AssertSqlSafe(format!(
+            "set session_replication_role = replica;
+             update events set event_start = now() - interval '30 minutes', event_end = now() + interval '4 hours'
+             where id in (select bench.id(2, {FIRST_COMING} + 10 * n) from generate_series(1, {CIRCLES}) n);
+             update event_seats set capacity = going + {HOT_SEATS}
+             where event_id in (select bench.id(2, {FIRST_COMING} + 8 * n + 1) from generate_series(1, 500) n);
+             update events set max_attendees = {HOT_SEATS}, waitlist_enabled = false, is_public = true, is_cancelled = false,
+                 cancelled_at = null
+             where id in (select bench.id(2, {FIRST_COMING} + 8 * n + 1) from generate_series(1, 500) n);
+             analyze events; analyze event_seats; checkpoint"
+        )))
+        .await?;
+        Ok(world)
+    }
+
+    /// As a superuser.
+    pub async fn connect(&self) -> Result<PgConnection, Failure> {
+        Ok(PgConnection::connect_with(&self.options).await?)
+    }
+
+    /// For a service.
+    pub fn url(&self, service: &str) -> String {
+        format!("postgres://crewup_{service}_login:crewup_dev_password@127.0.0.1:{}/{RUN}", self.port)
+    }
+
+    /// Runs statements that answer one number.
+    pub async fn number(&self, sql: String) -> Result<i64, Failure> {
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.connect().await?).await?)
+    }
+
+    /// Runs statements.
+    pub async fn execute(&self, sql: &str) -> Result<(), Failure> {
+        self.connect().await?.execute(AssertSqlSafe(sql.to_owned())).await?;
+        Ok(())
+    }
+}

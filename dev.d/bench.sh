@@ -1,0 +1,39 @@
+# The figures of docs/PERFORMANCE.md. Takes a quarter of an hour, and some minutes more where the bench's world is not there
+# yet. It is kept (7 GB, in the state's folder), and every run works on a copy of it.
+
+# bench [ARGS..]: what crewup-bench knows (`./dev bench --help`).
+bench() {
+    need_rust
+    need_postgres
+    need_edge_tools
+    local home world
+    home=$(pg_home)-bench
+    say "building for speed (a first build takes some minutes)"
+    cargo build --quiet --release -p crewup-bench "${BINARIES[@]}"
+    trap 'pg_stop "$home"' EXIT
+    trap 'exit 130' INT TERM
+    pg_start "$home" "$CREWUP_BENCH_DB_PORT" -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min \
+        -c autovacuum=off
+    # Another world for other rows or another schema, and after a week, for its events are to come.
+    world=world_$(date +%G_%V)_$(cat bench/fill.sql migrations/*.sql | sha256sum | cut -c1-8)
+    fill "$home" "$world"
+    CREWUP_BENCH_SOCKET=$home target/release/crewup-bench --world "$world" --binaries target/release \
+        --pgbench "$PG_BIN/pgbench" --envoy .tools/bin/envoy "$@"
+}
+
+# fill HOME WORLD: the database that the bench copies, if it is not there.
+fill() {
+    local home=$1 world=$2 super=("$PG_BIN/psql" --quiet --no-psqlrc -v ON_ERROR_STOP=1 -h "$1" -p "$CREWUP_BENCH_DB_PORT" -U postgres)
+    local url=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_BENCH_DB_PORT old service
+    as_postgres "${super[@]}" -At -c "select from pg_database where datname = '$world'" | grep -q . && return
+    as_postgres "${super[@]}" -At -c "select datname from pg_database where datname like 'world%'" \
+        | while read -r old; do as_postgres "${super[@]}" -c "drop database $old"; done
+    say "filling the bench's world: 1,000,000 events and 5,000,000 messages (some minutes, once a week)"
+    as_postgres "${super[@]}" -c "drop database if exists filling" -c "create database filling owner crewup"
+    DATABASE_URL=$url/filling target/release/crewup-migrate up >&2
+    for service in "${SERVICES[@]}"; do export "CREWUP_${service^^}_DB_PASSWORD=$DB_PASSWORD"; done
+    DATABASE_URL=$url/filling target/release/crewup-migrate roles >&2
+    as_postgres "${super[@]}" -d filling -f - <bench/fill.sql >/dev/null
+    DATABASE_URL=$url/filling target/release/crewup-seed check >&2
+    as_postgres "${super[@]}" -c "alter database filling rename to $world"
+}
