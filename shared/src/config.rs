@@ -7,7 +7,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::issuer::Issuer;
+use crate::{
+    issuer::Issuer,
+    peer::{self, Lookup},
+};
 
 /// Where a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,6 +70,9 @@ pub struct Config {
     /// Where the safety service is, likewise.
     #[arg(long, env = "CREWUP_SAFETY_URL", default_value = "http://127.0.0.1:50054")]
     safety_url: Url,
+    /// How the addresses of those hosts are found; no setting.
+    #[arg(skip = peer::dns as Lookup)]
+    pub lookup: Lookup,
     /// This service's client at the issuer. Default: `crewup-<service>`.
     #[arg(long, env = "CREWUP_CLIENT_ID")]
     pub client_id: Option<String>,

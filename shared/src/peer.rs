@@ -1,26 +1,26 @@
 //! Calling another service: this service's own token in `authorization`, the person's beside it, a short deadline, the
 //! trace passed on, over every replica that DNS names. A caller who gives up ends the call with it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::SocketAddr,
-    time::Duration,
-};
+mod replicas;
+
+use std::{collections::HashMap, time::Duration};
 
 use crewup_proto::call::{self, Retry};
 use prost::Message;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::{Mutex, mpsc::Sender, watch};
+use tokio::sync::Mutex;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
     codegen::http::uri::PathAndQuery,
     metadata::{AsciiMetadataKey, AsciiMetadataValue},
-    transport::{Channel, Endpoint, channel::Change},
 };
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 use url::Url;
+
+use replicas::Replicas;
+pub use replicas::{Lookup, Resolver, dns};
 
 use crate::{
     auth::Identity,
@@ -31,13 +31,10 @@ use crate::{
     telemetry,
 };
 
-const CONNECT: Duration = Duration::from_secs(1);
 /// The longest that a call takes, its repetitions included.
 const CALL: Duration = Duration::from_secs(3);
 /// Runs of a call that the contract marks as safe.
 const RUNS: u32 = 4;
-/// How often DNS is asked who serves.
-const RESOLVE: Duration = Duration::from_secs(5);
 /// A service's token is renewed so long before its end, in seconds.
 const EARLY: u64 = 30;
 
@@ -77,21 +74,21 @@ impl ServiceIdentity {
 /// The services that this one calls, by name.
 pub struct Peers {
     identity: ServiceIdentity,
-    channels: HashMap<&'static str, Channel>,
+    services: HashMap<&'static str, Replicas>,
 }
 
 impl Peers {
     /// Those of `urls` (name, URL), called as `identity`. The second part must be run ([`Resolver::work`]) for anything to
     /// be reached.
-    pub fn new(identity: ServiceIdentity, urls: &[(&'static str, Url)]) -> (Self, Vec<Resolver>) {
-        let mut channels = HashMap::new();
+    pub fn new(identity: ServiceIdentity, urls: &[(&'static str, Url)], lookup: Lookup) -> (Self, Vec<Resolver>) {
+        let mut services = HashMap::new();
         let mut resolvers = Vec::new();
         for (name, url) in urls {
-            let (channel, changes) = Channel::balance_channel(64);
-            channels.insert(*name, channel);
-            resolvers.push(Resolver { url: url.clone(), changes, known: HashSet::new() });
+            let (replicas, resolver) = Replicas::of(url.clone(), lookup);
+            services.insert(*name, replicas);
+            resolvers.push(resolver);
         }
-        (Self { identity, channels }, resolvers)
+        (Self { identity, services }, resolvers)
     }
 
     /// Makes the internal call `path` on behalf of `person`. A call that the contract marks as safe is repeated where the
@@ -116,11 +113,10 @@ impl Peers {
         let call = call::find(path).ok_or_else(|| Error::internal(format!("no call {path}")))?;
         let runs = if call.retry == Retry::Unsafe { 1 } else { RUNS };
         let name = path.split('.').nth(1).unwrap_or_default();
-        let channel = self.channels.get(name).ok_or_else(|| Error::internal(format!("{name} is no peer")))?;
+        let replicas = self.services.get(name).ok_or_else(|| Error::internal(format!("{name} is no peer")))?;
         let path = PathAndQuery::from_static(path);
-        let mut run = 1;
-        loop {
-            let mut client = Grpc::new(channel.clone());
+        for (run, replica) in (1..).zip(replicas.in_turn().await.iter().cycle()) {
+            let mut client = Grpc::new(replica.channel.clone());
             let request = self.dressed(request.clone(), person).await?;
             let answer = async {
                 client.ready().await.map_err(|error| Status::from_error(error.into()))?;
@@ -130,16 +126,20 @@ impl Peers {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) => status,
             };
+            // A replica that went away, or has enough to do: the next run is at another one.
+            let lost = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+            if lost {
+                replica.lost();
+            }
             match status.code() {
-                // A replica that went away: the next run may reach another one.
-                Code::Unavailable | Code::Unknown | Code::Cancelled if run < runs => {}
+                _ if lost && run < runs => {}
                 // The person's token was verified here a moment ago: it is our own that is no longer accepted.
                 Code::Unauthenticated if run < runs => self.identity.forget().await,
                 _ => return Err(passed_on(status)),
             }
             tokio::time::sleep(Duration::from_millis(rand::random_range(1..=20 * u64::from(run)))).await;
-            run += 1;
         }
+        Err(ErrorReason::DependencyUnavailable.into())
     }
 
     async fn dressed<T>(&self, message: T, person: &Identity) -> Result<Request<T>> {
@@ -179,47 +179,5 @@ fn passed_on(status: Status) -> Error {
             | ErrorReason::NotFound),
         ) => reason.into(),
         _ => Error::from(ErrorReason::DependencyUnavailable).because(status),
-    }
-}
-
-/// Keeps a channel's replicas to those that DNS names.
-pub struct Resolver {
-    url: Url,
-    changes: Sender<Change<SocketAddr, Endpoint>>,
-    known: HashSet<SocketAddr>,
-}
-
-impl Resolver {
-    /// Looks every few seconds until `stop` says so. While DNS does not answer, the replicas known before stay.
-    pub async fn work(mut self, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow() {
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, host = self.url.host_str(), "the replicas of a peer cannot be found");
-            }
-            let pause = if self.known.is_empty() { Duration::from_millis(200) } else { RESOLVE };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.changed() => {}
-            }
-        }
-    }
-
-    async fn look(&mut self) -> Result<()> {
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let port = self.url.port_or_known_default().unwrap_or(80);
-        let found: HashSet<_> = tokio::net::lookup_host((host, port)).await.map_err(Error::internal)?.collect();
-        if found.is_empty() {
-            return Ok(());
-        }
-        for addr in found.difference(&self.known) {
-            let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(Error::internal)?;
-            let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
-            let _ = self.changes.send(Change::Insert(*addr, endpoint)).await;
-        }
-        for addr in self.known.difference(&found) {
-            let _ = self.changes.send(Change::Remove(*addr)).await;
-        }
-        self.known = found;
-        Ok(())
     }
 }

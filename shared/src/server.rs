@@ -254,7 +254,7 @@ fn peers(service: &Service, config: &Config, issuer: Issuer) -> Result<(Arc<Peer
         let url = config.peer(name).ok_or_else(|| Error::internal(format!("{name} is nobody's peer")))?;
         urls.push((*name, url.clone()));
     }
-    let (peers, resolvers) = Peers::new(ServiceIdentity::new(issuer, &client, secret), &urls);
+    let (peers, resolvers) = Peers::new(ServiceIdentity::new(issuer, &client, secret), &urls, config.lookup);
     Ok((Arc::new(peers), resolvers))
 }
 

@@ -15,6 +15,7 @@ mod limits;
 mod matrix;
 mod migrate;
 mod moderation;
+mod peers;
 mod people;
 mod process;
 mod reputation;

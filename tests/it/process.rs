@@ -23,9 +23,12 @@ pub(crate) struct Process {
 impl Process {
     /// The service `name` on the mesh's database; `settings` are added to its environment.
     pub(crate) fn start(mesh: &Mesh, name: &str, settings: &[(&str, &str)]) -> Self {
-        // Free a moment ago; nobody else takes ports that were just given out.
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (addr, plain) = (free(), free());
+        Self::start_at(mesh, name, free(), settings)
+    }
+
+    /// As [`Process::start`], where gRPC is served at `addr`.
+    pub(crate) fn start_at(mesh: &Mesh, name: &str, addr: SocketAddr, settings: &[(&str, &str)]) -> Self {
+        let plain = free();
         let log = nameless_file();
         let child = Command::new(env!("CARGO_BIN_EXE_crewup-test-service"))
             .arg(name)
@@ -93,6 +96,11 @@ impl Process {
         }
         panic!("the process does not end");
     }
+}
+
+/// Free a moment ago; nobody else takes ports that were just given out.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Process {

@@ -6,6 +6,7 @@ use clap::Parser as _;
 use crewup_issuer::{Config as IssuerConfig, Issuer, Person};
 use crewup_shared::{
     config::Config,
+    peer::{self, Lookup},
     server::{self, Running, Service},
 };
 use tokio::net::TcpListener;
@@ -72,6 +73,11 @@ impl Mesh {
 
     /// One more replica of a service.
     pub async fn add(&mut self, service: &'static Service, settings: &[&str]) -> SocketAddr {
+        self.add_asking(service, settings, peer::dns).await
+    }
+
+    /// One more replica of a service, which finds those that it calls by `lookup`.
+    pub async fn add_asking(&mut self, service: &'static Service, settings: &[&str], lookup: Lookup) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let database_url = self.db.url_as(service.name);
@@ -89,8 +95,10 @@ impl Mesh {
             "--reflection",
             "on",
         ];
-        let peers = peers.iter().flat_map(|(flag, url)| [flag.as_str(), url.as_str()]);
-        let config = Config::parse_from(known.into_iter().chain(peers).chain(settings.iter().copied()));
+        let peers = peers.iter().filter(|(flag, _)| !settings.contains(&flag.as_str()));
+        let peers = peers.flat_map(|(flag, url)| [flag.as_str(), url.as_str()]);
+        let mut config = Config::parse_from(known.into_iter().chain(peers).chain(settings.iter().copied()));
+        config.lookup = lookup;
         let registry = crewup_shared::telemetry::Registry::new();
         let running = server::start(service, &config, listener, plain, registry).expect("the service starts");
         let addr = running.addr;

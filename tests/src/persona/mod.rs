@@ -127,6 +127,11 @@ impl Persona {
         ModerationServiceClient::with_interceptor(self.service("moderation"), self.bearer())
     }
 
+    /// The moderation service at another replica.
+    pub fn moderation_at(&self, addr: SocketAddr) -> ModerationServiceClient<Authed> {
+        ModerationServiceClient::with_interceptor(channel(addr), self.bearer())
+    }
+
     /// Notes the person's id, for who cannot ask for it later.
     pub fn remember_id(&self, id: &str) {
         let _ = self.id.set(id.to_owned());

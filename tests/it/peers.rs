@@ -1,0 +1,114 @@
+//! Services that call a service of many replicas: both are called, and one that is killed is missed by nobody.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crewup_proto::{event::GetEventRequest, moderation::reported_object::Object};
+use crewup_tests::{Mesh, persona::report_of};
+use futures_util::future::{BoxFuture, join_all};
+use tonic::Status;
+
+use crate::{process::Process, user::absent};
+
+const CALLERS: usize = 16;
+
+/// Where the two replicas of this test are: the same port of two addresses.
+const HOMES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)];
+
+/// What DNS says of a service of two replicas.
+fn two_homes(_host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    Box::pin(async move { Ok(HOMES.map(|home| SocketAddr::from((home, port))).to_vec()) })
+}
+
+/// A port that is free at both.
+fn free_port() -> u16 {
+    loop {
+        let first = TcpListener::bind((HOMES[0], 0)).unwrap();
+        let port = first.local_addr().unwrap().port();
+        if TcpListener::bind((HOMES[1], port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// How many calls of other services a replica has served.
+async fn served(replica: &Process) -> u64 {
+    let url = format!("http://{}/metrics", replica.plain);
+    let figures = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let calls = figures.lines().filter(|line| line.contains("duration_seconds_count") && line.contains("Internal"));
+    calls.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// Waits until a replica has served some calls more.
+async fn until_called(replica: &Process) {
+    let before = served(replica).await;
+    let called = async {
+        while served(replica).await < before + 20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), called).await.expect("a replica is called");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn u1_m6_no_call_that_asks_the_user_service_fails_while_its_replicas_are_killed() {
+    let mut mesh = Mesh::start().await;
+    let port = free_port();
+    let start = |mesh: &Mesh, at: usize| Process::start_at(mesh, "user", (HOMES[at], port).into(), &[]);
+    let mut replicas = [start(&mesh, 0), start(&mesh, 1)];
+    for replica in &replicas {
+        replica.ready().await;
+    }
+    let asks = ["--user-url", &format!("http://users.test:{port}"), "--db-connections", "20"];
+    let events = mesh.add_asking(&crewup_event::SERVICE, &asks, two_homes).await;
+    let moderation = mesh.add_asking(&crewup_moderation::SERVICE, &asks, two_homes).await;
+    let host = mesh.person("host").id().await;
+
+    let (mesh, done) = (Arc::new(mesh), Arc::new(AtomicBool::new(false)));
+    let failed = Arc::new(Mutex::new(Vec::<(&str, Status)>::new()));
+    let callers = (0..CALLERS).map(|caller| {
+        let (mesh, done, failed, host) = (Arc::clone(&mesh), Arc::clone(&done), Arc::clone(&failed), host.clone());
+        tokio::spawn(async move {
+            let mut made = 0;
+            while !done.load(Ordering::SeqCst) {
+                // Each is new to the service that is called: EnsureUser, and then also DescribeObject.
+                let [reader, reporter] =
+                    ["reader", "reporter"].map(|name| mesh.person(&format!("{name}-{caller}-{made}")));
+                let read = reader.events_at(events).get_event(GetEventRequest { event_id: absent() }).await;
+                let read = read
+                    .map(drop)
+                    .or_else(|status| if status.code() == tonic::Code::NotFound { Ok(()) } else { Err(status) });
+                let report = report_of(Object::UserId(host.clone()));
+                let report = reporter.moderation_at(moderation).create_report(report).await.map(drop);
+                let wrong = [("read", read), ("report", report)];
+                failed.lock().unwrap().extend(wrong.into_iter().filter_map(|(what, done)| Some((what, done.err()?))));
+                made += 1;
+            }
+            made
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    for _ in 0..2 {
+        for at in [0, 1] {
+            for replica in &replicas {
+                until_called(replica).await;
+            }
+            replicas[at].kill_9();
+            until_called(&replicas[1 - at]).await;
+            replicas[at] = start(&mesh, at);
+            replicas[at].ready().await;
+        }
+    }
+    done.store(true, Ordering::SeqCst);
+    let made: usize = join_all(callers).await.into_iter().map(|made| made.unwrap()).sum();
+    let failed = failed.lock().unwrap();
+    assert!(failed.is_empty(), "{} of {}: {:?}", failed.len(), 2 * made, failed[0]);
+    assert!(made > 50, "{made}");
+}
