@@ -12,7 +12,7 @@ use crewup_tests::{Mesh, Persona};
 use super::{crew, night_out, tonight};
 
 /// The alert once it is as `is` says.
-async fn until(viewer: &Persona, alert: &str, is: impl Fn(&Alert) -> bool) -> Alert {
+pub(super) async fn until(viewer: &Persona, alert: &str, is: impl Fn(&Alert) -> bool) -> Alert {
     let became = async {
         loop {
             let seen = viewer.alert(alert).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod escalation;
+mod killed;
 mod lists;
 mod races;
 mod raise;
