@@ -85,9 +85,9 @@ pub fn all() -> Vec<Rc<Case>> {
     let cases = [
         Case::new("GetEvent", "event", "\\set caller random(1, 2048)\n\\set event 8 * random(1, 125000)\n", |_| get_event()),
         Case::new("ListEvents (50)", "event", REGULAR, |_| list_events()),
-        Case::new("SearchEvents, text", "event", REGULAR, |_| search(Some(words()), None)),
-        Case::new("SearchEvents, place", "event", REGULAR, |_| search(None, Some(in_town()))),
-        Case::new("SearchEvents, both", "event", REGULAR, |_| search(Some(words()), Some(in_town()))),
+        Case::new("SearchEvents text", "event", REGULAR, |_| search(Some(words()), None)),
+        Case::new("SearchEvents place", "event", REGULAR, |_| search(None, Some(in_town()))),
+        Case::new("SearchEvents both", "event", REGULAR, |_| search(Some(words()), Some(in_town()))),
         Case::new(
             "SetAttendance",
             "event",

@@ -11,7 +11,7 @@ use crate::{
     Failure, calls,
     host::{Process, listening, peer},
     load,
-    rounds::Bench,
+    rounds::{Bench, wanted},
     world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
 };
 
@@ -27,13 +27,13 @@ pub struct Contest {
 /// Those whose name contains `only`.
 pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Contest>, Failure> {
     let mut contests = Vec::new();
-    if "one hot event".contains(only) {
+    if wanted(only, "one hot event") {
         contests.push(hot_event(bench).await?);
     }
-    if "SendMessage".contains(only) {
+    if wanted(only, "SendMessage") {
         contests.push(notify(bench).await?);
     }
-    if "SearchEvents, place".contains(only) {
+    if wanted(only, "SearchEvents place") {
         contests.push(place(bench).await?);
     }
     Ok(contests)

@@ -44,7 +44,7 @@ struct Args {
     /// Calls in flight.
     #[arg(long, default_value_t = 16)]
     in_flight: usize,
-    /// Only calls and contests whose name contains this.
+    /// Only calls and contests whose name contains one of these parts, which commas divide.
     #[arg(long, default_value = "")]
     only: String,
     /// Prints the statements of each call, as pgbench gets them.

@@ -39,7 +39,11 @@ impl Pgbench {
         let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
         match tps {
             Some(tps) if output.status.success() => Ok(tps),
-            _ => Err(format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into()),
+            _ => {
+                let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+                let first = errors.lines().find(|line| line.contains("ERROR")).unwrap_or("failed").to_owned();
+                Err(format!("pgbench: {first}").into())
+            }
         }
     }
 }
@@ -168,16 +172,21 @@ fn rendered(case: &Case, statements: &[Statement], ids: &[(Uuid, &str)]) -> Stri
         for (at, value) in values.iter().enumerate().rev() {
             let value = match value {
                 None => "null".to_owned(),
-                Some(value) => match Uuid::try_parse(value) {
-                    Ok(id) if ids.iter().any(|(known, _)| *known == id) => format!("'{id}'"),
-                    Ok(id) if writes && !id.is_nil() && !id.is_max() => {
-                        if !fresh.contains(&id) {
-                            fresh.push(id);
+                Some(value) => {
+                    let list = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
+                    let found: Vec<Uuid> = list.unwrap_or(value).split(',').flat_map(Uuid::try_parse).collect();
+                    for id in found.iter().filter(|id| writes && !id.is_nil() && !id.is_max()) {
+                        if !ids.iter().any(|(known, _)| known == id) && !fresh.contains(id) {
+                            fresh.push(*id);
                         }
-                        format!("'{id}'")
                     }
-                    _ => format!("'{}'", value.replace('\'', "''")),
-                },
+                    let quoted: Vec<_> = found.iter().map(|id| format!("'{id}'")).collect();
+                    match (found.is_empty(), list) {
+                        (true, _) => format!("'{}'", value.replace('\'', "''")),
+                        (false, Some(_)) => format!("array[{}]::uuid[]", quoted.join(", ")),
+                        (false, None) => quoted.join(""),
+                    }
+                }
             };
             text = text.replace(&format!("${}", at + 1), &value);
         }
@@ -185,7 +194,7 @@ fn rendered(case: &Case, statements: &[Statement], ids: &[(Uuid, &str)]) -> Stri
             text = text.replace(&format!("'{id}'"), variable);
         }
         for (at, id) in fresh.iter().enumerate() {
-            text = text.replace(&format!("'{id}'"), &format!("bench.id(9, :fresh + {at})"));
+            text = text.replace(&format!("'{id}'"), &format!("bench.id(9, {at} + :fresh::bigint)"));
         }
         script.push_str(text.trim().trim_end_matches(';'));
         script.push_str(";\n");

@@ -43,7 +43,11 @@ pub fn calls(measured: &[Measured]) -> String {
             }
             let spent = |role| of(samples, |sample| sample.spent[&role]);
             let restless = samples.iter().filter(|sample| !sample.calm).count();
-            let mark = if restless > 0 { format!(" ({restless} disturbed)") } else { String::new() };
+            let refused = of(samples, |sample| sample.refused);
+            let mut mark = if restless > 0 { format!(" ({restless} disturbed)") } else { String::new() };
+            if refused > 0.0 {
+                let _ = write!(mark, " ({refused:.0} % refused)");
+            }
             let share =
                 if way == "empty" { String::new() } else { format!("{:.2}", of(samples, |s| s.per_second) / pgbench) };
             let _ = writeln!(
