@@ -3,6 +3,8 @@
 //! A handler is an `async fn` item over [`ReadCx`] or [`WriteCx`]. It never begins, commits or retries; it is run again
 //! from the start if PostgreSQL asks for that, so it has no effect but through its context.
 
+mod sharing;
+
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -23,8 +25,9 @@ use crate::{
     peer::Peers,
     snapshot::Snapshots,
     standing::{self, Standings},
-    together::{Run, Together},
 };
+
+pub use sharing::{Asked, Batch, Job, Meeting};
 
 /// Runs of a transaction that PostgreSQL or the network broke off: the first and three more (X6).
 const RUNS: u32 = 4;
@@ -96,27 +99,6 @@ pub struct Told<Req, T> {
     /// What was asked.
     pub told: std::result::Result<T, ErrorReason>,
 }
-
-/// A call on its way into a shared transaction.
-pub struct Job<Req> {
-    context: Context,
-    id: UserId,
-    request: Req,
-}
-
-/// One of the calls that share a transaction.
-pub struct Asked<Req> {
-    /// Who calls.
-    pub caller: Caller,
-    /// What the caller sent.
-    pub request: Req,
-}
-
-/// The calls that share a transaction, in the order of their arrival.
-pub struct Batch<Req>(pub Vec<Asked<Req>>);
-
-/// Where calls about one thing meet, by the thing's id as it was sent.
-pub type Meeting<Req, Res> = Together<String, Job<Req>, Res>;
 
 /// Asks other services before a transaction: what an `async fn(&Peers, &Identity, &Req) -> Result<T>` is.
 pub trait Ask<'a, Req: 'a, T>: Fn(&'a Peers, &'a Identity, &'a Req) -> Self::Run + Send + Sync {
@@ -229,91 +211,6 @@ impl App {
             request.extensions_mut().insert(context);
         }
         self.writing(request, |_| Vec::new(), handler).await.map(Response::new).map_err(Error::into_status)
-    }
-
-    /// As [`App::write`], for a call that many may make about one thing at once: those that arrive while one is under way
-    /// share the next transaction. The handler answers each of them; whom it refuses, it has written nothing for. `key` is
-    /// the thing's id in the request.
-    pub async fn write_together<Req, Res, F>(
-        &self,
-        meeting: &Meeting<Req, Res>,
-        key: fn(&Req) -> &str,
-        request: Request<Req>,
-        handler: F,
-    ) -> std::result::Result<Response<Res>, Status>
-    where
-        Req: Clone + Send + Sync + 'static,
-        Res: Send + 'static,
-        F: for<'a> Handler<'a, Tx, Batch<Req>, Vec<Result<Res>>> + Clone + 'static,
-    {
-        let done = async {
-            let (context, id, request) = self.identify(request).await?;
-            let key = key(&request).to_owned();
-            let app = self.clone();
-            let run: Run<Job<Req>, Res> = Arc::new(move |jobs| {
-                let (app, handler) = (app.clone(), handler.clone());
-                Box::pin(async move { app.sharing(&jobs, &handler).await })
-            });
-            meeting.run(key, Job { context, id, request }, run).await
-        };
-        done.await.map(Response::new).map_err(Error::into_status)
-    }
-
-    async fn sharing<Req, Res, F>(&self, jobs: &[Job<Req>], handler: &F) -> Vec<Result<Res>>
-    where
-        Req: Clone + Send + Sync,
-        Res: Send,
-        F: for<'a> Handler<'a, Tx, Batch<Req>, Vec<Result<Res>>>,
-    {
-        match self.shared(jobs, handler).await {
-            Ok(answers) => answers,
-            Err(error) if jobs.len() == 1 => vec![Err(error)],
-            Err(error) => {
-                tracing::warn!(%error, calls = jobs.len(), "a shared transaction failed; its calls run one by one");
-                let mut answers = Vec::with_capacity(jobs.len());
-                for job in jobs {
-                    let alone = self.shared(std::slice::from_ref(job), handler).await;
-                    answers
-                        .push(alone.and_then(|mut one| one.pop().unwrap_or_else(|| Err(Error::internal("no answer")))));
-                }
-                answers
-            }
-        }
-    }
-
-    /// One transaction for all, run again where PostgreSQL breaks it off.
-    async fn shared<Req, Res, F>(&self, jobs: &[Job<Req>], handler: &F) -> Result<Vec<Result<Res>>>
-    where
-        Req: Clone + Send + Sync,
-        Res: Send,
-        F: for<'a> Handler<'a, Tx, Batch<Req>, Vec<Result<Res>>>,
-    {
-        let people: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
-        let mut run = 1;
-        loop {
-            let once = async {
-                let mut tx = Tx::begin(&self.db, &people).await?;
-                let (mut asked, mut refused) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
-                for job in jobs {
-                    let standing = tx.standing(job.id).unwrap_or(Standing::Erased);
-                    let admitted = standing::admit(standing, job.context.call);
-                    if admitted.is_ok() {
-                        let caller = Caller { id: job.id, role: job.context.person().role, standing };
-                        asked.push(Asked { caller, request: job.request.clone() });
-                    }
-                    refused.push(admitted.err());
-                }
-                let batch = Batch(asked);
-                let mut answers = handler(&mut tx, &batch).await?.into_iter();
-                tx.commit(&self.wake).await?;
-                let mut next = || answers.next().unwrap_or_else(|| Err(Error::internal("a call was not answered")));
-                Ok(refused.into_iter().map(|refused| refused.map_or_else(&mut next, Err)).collect())
-            };
-            match once.await {
-                Ok(answers) => return Ok(answers),
-                Err(error) => again(&self.db, error, &mut run).await?,
-            }
-        }
     }
 
     async fn reading<Req, Res, F>(&self, request: Request<Req>, handler: F) -> Result<Res>
