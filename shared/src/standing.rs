@@ -12,11 +12,11 @@ use crate::{
     id::UserId,
 };
 
-/// How old a cached standing may be. BanUser answers a little later than this after its commit.
+/// How old a cached standing may be. BanUser and EraseMe answer a little later than this after their commit.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Returns when no process takes a standing for true that was read before the call: after every cache's time, and some for
-/// reads that were under way (M3, X6).
+/// reads that were under way (M3, U8, X6).
 pub async fn known_everywhere() {
     tokio::time::sleep(FRESH + Duration::from_millis(200)).await;
 }

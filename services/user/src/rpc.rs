@@ -8,7 +8,7 @@ use crewup_proto::{
     },
     user::{user_service_server::UserService, *},
 };
-use crewup_shared::{app::App, error::Error, snapshot::Rows};
+use crewup_shared::{app::App, error::Error, snapshot::Rows, standing};
 use tonic::{Request, Response, Status};
 
 use crate::{accounts, accounts::LocalAccounts, blocks, describe, erase, export, me, people, ratings};
@@ -68,7 +68,12 @@ impl UserService for Rpc {
     }
 
     async fn erase_me(&self, req: Request<EraseMeRequest>) -> Answer<EraseMeResponse> {
-        self.0.write(req, erase::erase).await
+        let erased = self.0.write(req, erase::erase).await;
+        // Also for a second time: the first answer may have been lost before it was time.
+        if erased.is_ok() {
+            standing::known_everywhere().await;
+        }
+        erased
     }
 
     async fn export_me(&self, req: Request<ExportMeRequest>) -> Answer<Rows<ExportMeResponse>> {

@@ -10,6 +10,7 @@ mod profile;
 mod races;
 mod ratings;
 mod standing;
+mod vanishing;
 
 use chrono::Duration;
 use crewup_issuer::Person;
