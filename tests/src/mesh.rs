@@ -137,6 +137,12 @@ impl Mesh {
         Persona::new(token, self.running.iter().rev().map(|(name, running)| (*name, running.addr)))
     }
 
+    /// The same person, who calls the last replica of each service.
+    pub fn elsewhere(&self, person: &Persona) -> Persona {
+        let last = self.running.iter().map(|(name, running)| (*name, running.addr));
+        Persona::new(person.token().to_owned(), last)
+    }
+
     /// `count` people, each with a profile.
     pub async fn crowd(&self, count: usize) -> Vec<Persona> {
         let people: Vec<_> = (0..count).map(|number| self.person(&format!("person-{number}"))).collect();

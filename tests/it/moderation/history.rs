@@ -1,5 +1,5 @@
 //! A history of calls that race bans (M2, M3, X6): none that starts after the answer of BanUser succeeds, at any service,
-//! but those that a ban leaves.
+//! but those that a ban leaves. Each service has two replicas, and half of the calls go to the one that the ban is not made at.
 
 use std::{
     collections::HashMap,
@@ -12,6 +12,7 @@ use std::{
 use crewup_proto::{moderation::reported_object::Object, safety::alert_filter::Scope, user::Profile};
 use crewup_tests::{
     Mesh, Persona, Refusal,
+    mesh::SERVICES,
     persona::{at_once, crew, party},
 };
 use tonic::Status;
@@ -70,7 +71,10 @@ async fn act(person: &Persona, scene: &Scene, step: usize) -> (&'static str, Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_succeeds() {
-    let mesh = Mesh::start().await;
+    let mut mesh = Mesh::start().await;
+    for service in SERVICES {
+        mesh.add(service, &[]).await;
+    }
     let moderators = Arc::new(moderators(&mesh, 4).await);
     let host = mesh.person("host");
     // Tonight, or there would be nobody to call to.
@@ -82,19 +86,23 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
     let mut round = 0;
     while history.lock().unwrap().len() < CALLS {
         let people: Vec<_> = (0..PEOPLE).map(|at| mesh.person(&format!("racer-{round}-{at}"))).collect();
+        let elsewhere: Arc<Vec<_>> = Arc::new(people.iter().map(|person| mesh.elsewhere(person)).collect());
         let people = Arc::new(people);
         at_once(&people, |at, people| {
+            let elsewhere = Arc::clone(&elsewhere);
             let (moderators, history) = (Arc::clone(&moderators), Arc::clone(&history));
             let scene = Arc::clone(&scene);
             async move {
-                let person = &people[at];
-                let id = person.id().await;
+                // Each kind of call at each replica in turn.
+                let both = [&people[at], &elsewhere[at]];
+                let one = |step: usize| both[(step + step / KINDS) % 2];
+                let id = people[at].id().await;
                 let answered = AtomicBool::new(false);
                 let caller = async |first: usize| {
                     let (mut step, mut after) = (first, 0);
                     while after < AFTER {
                         let late = answered.load(Ordering::SeqCst);
-                        let (kind, done) = act(person, &scene, step).await;
+                        let (kind, done) = act(one(step), &scene, step).await;
                         let reason = done.err().map(|status| Refusal::of(&status).reason);
                         history.lock().unwrap().push(Made { kind, after: late, reason });
                         after += usize::from(late);
@@ -104,7 +112,7 @@ async fn m3_x6_of_10_000_calls_that_race_bans_none_that_starts_after_the_answer_
                 let banning = async {
                     // In the middle of the calls, and not all at the same step.
                     for step in 0..KINDS + at % KINDS {
-                        let _ = act(person, &scene, step).await;
+                        let _ = act(one(step), &scene, step).await;
                     }
                     moderators[at % moderators.len()].ban(&id).await.unwrap();
                     answered.store(true, Ordering::SeqCst);
