@@ -47,7 +47,7 @@ async fn stage(mesh: &Mesh) -> (Persona, Arc<Vec<Persona>>, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g2_g12_capacity_holds_under_32_writers() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (host, people, event) = stage(&mesh).await;
     for round in 0..4 {
         let made = host.form(crew(&event, 11)).await.unwrap().id;
@@ -64,7 +64,7 @@ async fn g2_g12_capacity_holds_under_32_writers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g12_the_same_person_32_times_at_once_takes_one_place() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = going(&mesh, 2).await;
     let made = people[0].form(crew(&event, 11)).await.unwrap().id;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-1")).collect::<Vec<_>>());
@@ -78,7 +78,7 @@ async fn g12_the_same_person_32_times_at_once_takes_one_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g3_32_admins_approve_at_once_and_one_takes_the_last_place() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (host, people, event) = stage(&mesh).await;
     let askers = (0..WRITERS).map(|at| mesh.person(&format!("asker-{at}"))).collect::<Vec<_>>();
     for asker in &askers {
@@ -109,7 +109,7 @@ async fn g3_32_admins_approve_at_once_and_one_takes_the_last_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g3_a_link_for_seven_lets_exactly_seven_of_32_in() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (host, people, event) = stage(&mesh).await;
     for _ in 0..3 {
         let made = host.form(private_crew(&event, 40)).await.unwrap().id;
@@ -135,7 +135,7 @@ async fn g3_a_link_for_seven_lets_exactly_seven_of_32_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g6_two_admins_who_leave_at_once_leave_an_admin() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = going(&mesh, 3).await;
     let ids = ids(&people).await;
     let people = Arc::new(people);
@@ -160,7 +160,7 @@ async fn g6_two_admins_who_leave_at_once_leave_an_admin() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g6_32_members_who_leave_at_once_archive_the_crew_once() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (host, people, event) = stage(&mesh).await;
     for _ in 0..3 {
         let made = host.form(crew(&event, 50)).await.unwrap().id;
@@ -181,7 +181,7 @@ async fn g6_32_members_who_leave_at_once_archive_the_crew_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g8_of_two_admins_who_remove_each_other_at_once_one_remains() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = going(&mesh, WRITERS).await;
     let ids = ids(&people).await;
     let people = Arc::new(people);
@@ -208,7 +208,7 @@ async fn g8_of_two_admins_who_remove_each_other_at_once_one_remains() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn c2_the_timeline_has_no_gap_and_a_reader_misses_nothing_under_32_writers() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (host, people, event) = stage(&mesh).await;
     let made = host.form(crew(&event, 50)).await.unwrap().id;
     for person in &people[..16] {
@@ -263,7 +263,7 @@ async fn c2_the_timeline_has_no_gap_and_a_reader_misses_nothing_under_32_writers
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn c3_32_twins_of_a_message_make_one() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = going(&mesh, 1).await;
     let made = people[0].form(crew(&event, 5)).await.unwrap().id;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-0")).collect::<Vec<_>>());
@@ -282,7 +282,7 @@ async fn c3_32_twins_of_a_message_make_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn c13_of_32_messages_at_once_by_one_sender_20_are_sent() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let (people, event) = going(&mesh, 1).await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-0")).collect::<Vec<_>>());
     for _ in 0..3 {
@@ -299,7 +299,7 @@ async fn c13_of_32_messages_at_once_by_one_sender_20_are_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e16_nobody_becomes_a_member_after_the_cancellation_was_answered() {
-    let mesh = Arc::new(Mesh::start().await);
+    let mesh = Arc::new(Mesh::racing().await);
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let host = mesh.person("host");
     for round in 0..6 {

@@ -45,7 +45,7 @@ async fn s3_32_calls_of_one_person_at_once_are_one_batch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn s6_s9_answers_and_resolutions_at_once_lose_no_answer_and_have_one_resolver() {
-    let mesh = Mesh::start().await;
+    let mesh = Mesh::racing().await;
     let host = mesh.person("host");
     let people = Arc::new(mesh.crowd(WRITERS).await);
     let mut everyone = vec![&host];

@@ -286,7 +286,7 @@ async fn u8_64_erasures_that_race_everything_leave_nothing_personal_and_no_call_
             };
             let others = async {
                 let mut step = at;
-                while !racer.answered.load(Ordering::SeqCst) || step < at + 16 {
+                while !racer.answered.load(Ordering::SeqCst) || step < at + 8 {
                     suffer(&scene, at, step).await;
                     step += 1;
                 }
