@@ -9,21 +9,25 @@ pub(crate) mod seats;
 
 /// Events as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of E20 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
-/// that answers the same row. `seen!(found viewer, "join (..) f ..", ..)` adds what a search knows of each event, `f.key`
-/// and `f.meters`; `seen!(each viewers, ..)` answers the event once for each of several viewers, with the viewer.
+/// that answers the same row. `seen!(found viewer, "page", ..)` reads the events of a page that is found as `id`, `key`
+/// and `meters`, in that order. `seen!(each viewers, ..)` answers the event once for each of several viewers, with the viewer.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.events_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
     };
     (from $from:literal, $viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
-            @query_as [$crate::model::Event,] "", $from, $rest, $viewer.0, $all_private $(, $argument)*
+            @query_as [$crate::model::Event,] "", [$from " e " $rest] $viewer.0, $all_private $(, $argument)*
         )
     };
-    (found $viewer:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+    // Offset keeps the planner from joining the page with all events, of which it then takes the few.
+    (found $viewer:expr, $page:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
-            @query [] r#", f.key as "key!", f.meters"#, "crewup.events_seen_by($1, $2)", $rest, $viewer.0, false
-            $(, $argument)*
+            @query [] r#", f.key as "key!", f.meters"#,
+            ["(" $page ") f cross join lateral (
+                  select x.* from crewup.events_seen_by($1, $2) x where x.id = f.id offset 0
+              ) e order by f.key, f.id"]
+            $viewer.0, false $(, $argument)*
         )
         .map(|row| $crate::store::search::Found {
             key: row.key,
@@ -34,8 +38,8 @@ macro_rules! seen {
     (each $viewers:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
             @query [] r#", v.id as "viewer!: crewup_shared::id::UserId""#,
-            "unnest($1::uuid[]) v (id) cross join lateral crewup.events_seen_by(v.id, false)", $rest, $viewers
-            $(, $argument)*
+            ["unnest($1::uuid[]) v (id) cross join lateral crewup.events_seen_by(v.id, false) e " $rest]
+            $viewers $(, $argument)*
         )
         .map(|row| (row.viewer, $crate::store::seen!(@gather row)))
     };
@@ -47,7 +51,7 @@ macro_rules! seen {
             going interested waiting my_status my_position has_guests now)
     };
     (@gather $row:ident $($field:ident)+) => { $crate::model::Event { $($field: $row.$field),* } };
-    (@$ask:ident [$($into:tt)*] $more:literal, $from:literal, $rest:literal, $($argument:expr),*) => {
+    (@$ask:ident [$($into:tt)*] $more:literal, [$($from:literal)+] $($argument:expr),*) => {
         sqlx::$ask!(
             $($into)*
             r#"select e.id as "id!: crewup_shared::id::EventId", e.creator_id as "creator_id!: crewup_shared::id::UserId",
@@ -57,8 +61,7 @@ macro_rules! seen {
                       e.is_public as "is_public!", e.is_cancelled as "is_cancelled!", e.created_at as "created_at!",
                       e.updated_at as "updated_at!", e.revision as "revision!", e.capacity, e.going as "going!",
                       e.interested as "interested!", e.waiting as "waiting!", e.my_status, e.my_position,
-                      e.has_guests as "has_guests!", e.now as "now!""# + $more + "
-               from " + $from + " e " + $rest,
+                      e.has_guests as "has_guests!", e.now as "now!""# + $more + " from " $(+ $from)+,
             $($argument),*
         )
     };

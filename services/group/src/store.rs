@@ -14,20 +14,26 @@ pub(crate) mod timeline;
 
 /// Crews as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of G3 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
-/// that answers the same row. `seen!(found viewer, "join (..) f ..", ..)` adds what a search knows of each crew, `f.key`.
+/// that answers the same row. `seen!(found viewer, "page", ..)` reads the crews of a page that is found as `id` and
+/// `key`, in that order.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.crews_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
     };
     (from $from:literal, $viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
-            @query_as [$crate::model::Crew,] "", $from, $rest, $viewer.0, $all_private $(, $argument)*
+            @query_as [$crate::model::Crew,] "", [$from " c " $rest] $viewer.0, $all_private $(, $argument)*
         )
     };
     // The macros of sqlx know flat rows only: the fields of the crew are gathered here. One forgotten does not build.
-    (found $viewer:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+    // Offset keeps the planner from joining the page with all crews, of which it then takes the few.
+    (found $viewer:expr, $page:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(
-            @query [] r#", f.key as "key!""#, "crewup.crews_seen_by($1, $2)", $rest, $viewer.0, false $(, $argument)*
+            @query [] r#", f.key as "key!""#,
+            ["(" $page ") f cross join lateral (
+                  select x.* from crewup.crews_seen_by($1, $2) x where x.id = f.id offset 0
+              ) c order by f.key, f.id"]
+            $viewer.0, false $(, $argument)*
         )
         .map(|row| {
             $crate::store::seen!(@gather row
@@ -40,7 +46,7 @@ macro_rules! seen {
     (@gather $row:ident $($field:ident)*) => {
         $crate::store::search::Found { crew: $crate::model::Crew { $($field: $row.$field),* }, key: $row.key }
     };
-    (@$ask:ident [$($into:tt)*] $more:literal, $from:literal, $rest:literal, $($argument:expr),*) => {
+    (@$ask:ident [$($into:tt)*] $more:literal, [$($from:literal)+] $($argument:expr),*) => {
         sqlx::$ask!(
             $($into)*
             r#"select c.id as "id!: crewup_shared::id::GroupId", c.event_id as "event_id!: crewup_shared::id::EventId",
@@ -52,8 +58,7 @@ macro_rules! seen {
                       c.admin_ids as "admin_ids: Vec<crewup_shared::id::UserId>", c.admin_first_names,
                       c.admin_last_names, c.my_joined_at, c.my_is_admin as "my_is_admin!", c.my_ban_at,
                       c.my_request_id as "my_request_id: crewup_shared::id::JoinRequestId", c.my_read_sequence,
-                      c.my_unread, c.i_am_going as "i_am_going!", c.now as "now!""# + $more + "
-               from " + $from + " c " + $rest,
+                      c.my_unread, c.i_am_going as "i_am_going!", c.now as "now!""# + $more + " from " $(+ $from)+,
             $($argument),*
         )
     };

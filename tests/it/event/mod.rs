@@ -4,6 +4,7 @@ mod attendance;
 mod cancel;
 mod create;
 mod lists;
+mod nearest;
 mod private;
 mod races;
 pub(crate) mod react;

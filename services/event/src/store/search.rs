@@ -2,8 +2,11 @@
 //! viewer may see, and the events of the page.
 //!
 //! What the index finds is materialized before the seats are joined: the planner takes one row for what are thousands,
-//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so). The viewer's own
-//! answer and the like are read for the page only.
+//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so). It is sorted before,
+//! too, so that seats are read until the page is full. The viewer's own answer and the like are read for the page only.
+//!
+//! An event that is not over, or that overlaps a window, started at most 31 days before, as in the lists: the indexes
+//! leave out the past.
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
@@ -66,8 +69,10 @@ pub(crate) struct Circle {
     radius: f64,
     south: f64,
     north: f64,
-    /// West and east of the first box, west and east of the second; the same twice where one is enough.
-    spans: [f64; 4],
+    /// West and east of a box.
+    span: [f64; 2],
+    /// And of a second one.
+    other_span: Option<[f64; 2]>,
 }
 
 impl Circle {
@@ -75,24 +80,31 @@ impl Circle {
     pub(crate) fn new(latitude: f64, longitude: f64, radius: f64) -> Self {
         // A little more than the sphere of crewup.distance_m needs: the exact distance decides.
         const METERS_PER_DEGREE: f64 = 111_000.0;
-        let reach = radius / METERS_PER_DEGREE;
+        // By a metre, because distances are in whole metres.
+        let reach = (radius + 1.0) / METERS_PER_DEGREE;
         let (south, north) = ((latitude - reach).max(-90.0), (latitude + reach).min(90.0));
         let widest = south.abs().max(north.abs()).to_radians().cos();
         let half = reach / widest;
         // Around a pole every longitude is near.
-        let spans = if north >= 90.0 || south <= -90.0 || half >= 180.0 || !half.is_finite() {
-            [-180.0, 180.0, -180.0, 180.0]
+        let (span, other_span) = if north >= 90.0 || south <= -90.0 || half >= 180.0 || !half.is_finite() {
+            ([-180.0, 180.0], None)
         } else {
             let (west, east) = (longitude - half, longitude + half);
             if west < -180.0 {
-                [-180.0, east, west + 360.0, 180.0]
+                ([-180.0, east], Some([west + 360.0, 180.0]))
             } else if east > 180.0 {
-                [west, 180.0, -180.0, east - 360.0]
+                ([west, 180.0], Some([-180.0, east - 360.0]))
             } else {
-                [west, east, west, east]
+                ([west, east], None)
             }
         };
-        Self { latitude, longitude, radius, south, north, spans }
+        Self { latitude, longitude, radius, south, north, span, other_span }
+    }
+
+    /// Whether near on the map of the index is near on Earth: nothing of the circle is beyond the antimeridian or where
+    /// latitudes are clamped.
+    fn is_on_one_map(&self) -> bool {
+        self.other_span.is_none() && self.south > -85.0 && self.north < 85.0
     }
 }
 
@@ -111,7 +123,8 @@ pub(crate) async fn find(
     }
 }
 
-/// Led by the trigram index: a part of the text as it stands, or words that are alike (E23).
+/// Led by the trigram index: a part of the text as it stands, or words that are alike (E23). The first costs less to
+/// test, and what is searched for is folded once, not for each row.
 async fn by_text(
     db: &mut PgConnection,
     viewer: UserId,
@@ -123,41 +136,45 @@ async fn by_text(
     let after = page.after.as_ref();
     let rows = seen!(
         found viewer,
-        r"join (
-              with q as (
-                  select crewup.fold($3) as folded,
-                         '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-              ), found as materialized (
-                  select o.id, o.event_start,
-                         1000 * (word_similarity(q.folded, o.search_text)
-                                 + case when o.search_text like q.part then 1 else 0 end) as likeness,
-                         case when $4::float8 is not null and o.latitude is not null then
-                             round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $4, $5)) end as meters
-                  from q
-                  cross join events o
-                  where q.folded <> '' and (q.folded <% o.search_text or o.search_text like q.part)
-                    and not o.is_cancelled
-                    and (not $7 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
-                    and crewup.effective_end(o.event_start, o.event_end) > coalesce($8, '-infinity'::timestamptz)
-                    and o.event_start < coalesce($9, 'infinity'::timestamptz)
-                    and (cardinality($10::text[]) = 0 or o.event_type = any($10))
-              )
-              select s.id, k.key, o.meters::integer as meters
-              from found o
-              join crewup.events_seen_by($1, $2) s on s.id = o.id
+        r"with q as materialized (
+              select crewup.fold($3) as folded,
+                     '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
+          ), found as materialized (
+              select o.id, o.event_start,
+                     1000 * (word_similarity(q.folded, o.search_text)
+                             + case when o.search_text like q.part then 1 else 0 end) as likeness,
+                     case when $4::float8 is not null and o.latitude is not null then
+                         round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $4, $5)) end as meters
+              from q
+              cross join events o
+              where q.folded <> ''
+                and (o.search_text like (select q.part from q) or (select q.folded from q) <% o.search_text)
+                and o.event_start
+                    > coalesce(greatest($8, case when $7 then crewup.now() end) - interval '31 days', '-infinity')
+                and not o.is_cancelled
+                and (not $7 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
+                and crewup.effective_end(o.event_start, o.event_end) > coalesce($8, '-infinity'::timestamptz)
+                and o.event_start < coalesce($9, 'infinity'::timestamptz)
+                and (cardinality($10::text[]) = 0 or o.event_type = any($10))
+          )
+          select s.id, o.key, o.meters::integer as meters
+          from (
+              select n.id, n.meters, k.key
+              from found n
               cross join lateral (
                   select case $12::integer
-                      when 1 then -o.likeness::bigint
-                      when 2 then o.meters::bigint
-                      else (extract(epoch from o.event_start) * 1000000)::bigint end as key) k
-              where (not $11 or s.capacity is null or s.waiting = 0 and s.going < s.capacity)
-                and ($6::float8 is null or o.meters <= $6)
-                and (k.key, s.id)
+                      when 1 then -n.likeness::bigint
+                      when 2 then n.meters::bigint
+                      else (extract(epoch from n.event_start) * 1000000)::bigint end as key) k
+              where ($6::float8 is null or n.meters <= $6)
+                and (k.key, n.id)
                     > (coalesce($13, -9223372036854775808), coalesce($14, '00000000-0000-0000-0000-000000000000'::uuid))
-              order by k.key, s.id
-              limit $15
-          ) f on f.id = e.id
-          order by f.key, e.id",
+              order by k.key, n.id
+          ) o
+          cross join lateral (select x.* from crewup.events_seen_by($1, $2) x where x.id = o.id offset 0) s
+          where not $11 or s.capacity is null or s.waiting = 0 and s.going < s.capacity
+          order by o.key, o.id
+          limit $15",
         query,
         area.map(|area| area.latitude),
         area.map(|area| area.longitude),
@@ -178,6 +195,11 @@ async fn by_text(
 }
 
 /// Led by the index of places: what is in the box, then what is in the circle (E22).
+///
+/// In a town the box holds thousands. For a page of the nearest, the index walks outward from the centre until it has a
+/// page of rows that answer the search. The page lies within the farthest of them, whichever they are: this distance
+/// takes the place of the radius (ADR 0015). Where the nearest 500 hold no such page, or where what is near on the map
+/// of the index may not be near on Earth, the radius stays.
 async fn by_place(
     db: &mut PgConnection,
     viewer: UserId,
@@ -186,47 +208,83 @@ async fn by_place(
     page: &Page<Key>,
 ) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
+    let walks = search.by == By::Distance && area.is_on_one_map();
     let rows = seen!(
         found viewer,
-        "join (
-             with near as materialized (
-                 select o.id, o.event_start,
-                        round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $3, $4)) as meters
-                 from events o
-                 where o.latitude is not null
-                   and (crewup.mercator(o.latitude::float8, o.longitude::float8)
-                           <@ box(crewup.mercator($6, $8), crewup.mercator($7, $9))
-                        or crewup.mercator(o.latitude::float8, o.longitude::float8)
-                           <@ box(crewup.mercator($6, $10), crewup.mercator($7, $11)))
-                   and not o.is_cancelled
-                   and (not $12 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
-                   and crewup.effective_end(o.event_start, o.event_end) > coalesce($13, '-infinity'::timestamptz)
-                   and o.event_start < coalesce($14, 'infinity'::timestamptz)
-                   and (cardinality($15::text[]) = 0 or o.event_type = any($15))
-             )
-             select s.id, k.key, o.meters::integer as meters
-             from near o
-             join crewup.events_seen_by($1, $2) s on s.id = o.id
-             cross join lateral (
-                 select case when $17 then o.meters::bigint
-                     else (extract(epoch from o.event_start) * 1000000)::bigint end as key) k
-             where o.meters <= $5
+        "with nearest as materialized (
+             select o.meters
+             from (
+                 select p.id, crewup.distance_m(p.latitude::float8, p.longitude::float8, $3, $4) as meters
+                 from events p
+                 where $21 and p.latitude is not null
+                   and crewup.mercator(p.latitude::float8, p.longitude::float8)
+                       <@ box(crewup.mercator($6, $8), crewup.mercator($7, $9))
+                   and p.event_start
+                       > coalesce(greatest($13, case when $12 then crewup.now() end) - interval '31 days', '-infinity')
+                   and p.event_start < coalesce($14, 'infinity'::timestamptz)
+                 order by crewup.mercator(p.latitude::float8, p.longitude::float8) <-> crewup.mercator($3, $4)
+                 limit 500
+             ) o
+             cross join lateral (select x.* from crewup.events_seen_by($1, $2) x where x.id = o.id offset 0) s
+             where not s.is_cancelled
+               and (not $12 or s.effective_end > crewup.now())
+               and s.effective_end > coalesce($13, '-infinity'::timestamptz)
+               and (cardinality($15::text[]) = 0 or s.event_type = any($15))
                and (not $16 or s.capacity is null or s.waiting = 0 and s.going < s.capacity)
-               and (k.key, s.id)
+               and (round(o.meters)::bigint, s.id)
                    > (coalesce($18, -9223372036854775808), coalesce($19, '00000000-0000-0000-0000-000000000000'::uuid))
-             order by k.key, s.id
              limit $20
-         ) f on f.id = e.id
-         order by f.key, e.id",
+         ), reach as (
+             select 1 + case when count(*) = $20 then least($5, max(n.meters)) else $5 end as meters from nearest n
+         ), square as (
+             select case when $21 then box(point(c.at[0] - c.half, c.at[1] - c.half),
+                                           point(c.at[0] + c.half, c.at[1] + c.half))
+                         else box(crewup.mercator($6, $8), crewup.mercator($7, $9)) end as area
+             from reach r
+             cross join lateral (
+                 select crewup.mercator($3, $4) as at,
+                        r.meters / 111000 / cos(radians(abs($3) + r.meters / 111000)) as half) c
+         ), near as materialized (
+             select o.id, o.event_start,
+                    round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $3, $4)) as meters
+             from events o
+             where o.latitude is not null
+               and (crewup.mercator(o.latitude::float8, o.longitude::float8) <@ (select q.area from square q)
+                    or crewup.mercator(o.latitude::float8, o.longitude::float8)
+                       <@ box(crewup.mercator($6, $10), crewup.mercator($7, $11)))
+               and o.event_start
+                       > coalesce(greatest($13, case when $12 then crewup.now() end) - interval '31 days', '-infinity')
+               and not o.is_cancelled
+               and (not $12 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
+               and crewup.effective_end(o.event_start, o.event_end) > coalesce($13, '-infinity'::timestamptz)
+               and o.event_start < coalesce($14, 'infinity'::timestamptz)
+               and (cardinality($15::text[]) = 0 or o.event_type = any($15))
+         )
+         select s.id, o.key, o.meters::integer as meters
+         from (
+             select n.id, n.meters, k.key
+             from near n
+             cross join lateral (
+                 select case when $17 then n.meters::bigint
+                     else (extract(epoch from n.event_start) * 1000000)::bigint end as key) k
+             where n.meters <= $5
+               and (k.key, n.id)
+                   > (coalesce($18, -9223372036854775808), coalesce($19, '00000000-0000-0000-0000-000000000000'::uuid))
+             order by k.key, n.id
+         ) o
+         cross join lateral (select x.* from crewup.events_seen_by($1, $2) x where x.id = o.id offset 0) s
+         where not $16 or s.capacity is null or s.waiting = 0 and s.going < s.capacity
+         order by o.key, o.id
+         limit $20",
         area.latitude,
         area.longitude,
         area.radius,
         area.south,
         area.north,
-        area.spans[0],
-        area.spans[1],
-        area.spans[2],
-        area.spans[3],
+        area.span[0],
+        area.span[1],
+        area.other_span.map(|span| span[0]),
+        area.other_span.map(|span| span[1]),
         search.not_over,
         search.from,
         search.before,
@@ -236,6 +294,7 @@ async fn by_place(
         after.map(|key| key.0),
         after.map(|key| key.1.0),
         page.limit(),
+        walks,
     )
     .fetch_all(db)
     .await?;
@@ -249,12 +308,24 @@ mod tests {
     #[test]
     fn e22_a_circle_across_the_antimeridian_has_two_boxes() {
         let circle = Circle::new(-17.0, 179.9, 50_000.0);
-        assert!(circle.spans[0] < 179.9 && (circle.spans[1] - 180.0).abs() < 1e-9);
-        assert!((circle.spans[2] + 180.0).abs() < 1e-9 && circle.spans[3] > -180.0 && circle.spans[3] < -179.0);
+        assert!(circle.span[0] < 179.9 && (circle.span[1] - 180.0).abs() < 1e-9);
+        assert!(
+            circle.other_span.is_some_and(|[west, east]| (west + 180.0).abs() < 1e-9 && east > -180.0 && east < -179.0)
+        );
+        assert!(!circle.is_on_one_map());
     }
 
     #[test]
     fn e22_a_circle_around_a_pole_spans_all_longitudes() {
-        assert_eq!(Circle::new(89.9, 10.0, 50_000.0).spans, [-180.0, 180.0, -180.0, 180.0]);
+        let circle = Circle::new(89.9, 10.0, 50_000.0);
+        assert_eq!((circle.span, circle.other_span), ([-180.0, 180.0], None));
+        assert!(!circle.is_on_one_map());
+    }
+
+    #[test]
+    fn e22_only_short_of_the_clamped_latitude_is_a_circle_on_one_map() {
+        assert!(Circle::new(-84.0, 10.0, 50_000.0).is_on_one_map());
+        assert!(!Circle::new(84.9, 10.0, 50_000.0).is_on_one_map());
+        assert!(!Circle::new(-84.9, 10.0, 50_000.0).is_on_one_map());
     }
 }

@@ -41,29 +41,31 @@ pub(crate) async fn find(
     let after = page.after.as_ref();
     let rows = seen!(
         found viewer,
-        r"join (
-              with q as (
-                  select crewup.fold($3) as folded,
-                         '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-              ), found as materialized (
-                  select g.id, -(1000 * (word_similarity(q.folded, g.search_text)
-                                         + case when g.search_text like q.part then 1 else 0 end))::bigint as key
-                  from q
-                  cross join groups g
-                  where q.folded <> '' and (q.folded <% g.search_text or g.search_text like q.part)
-                    and g.archived_at is null and ($4::uuid is null or g.event_id = $4)
-              )
-              select s.id, o.key
-              from found o
-              join crewup.crews_seen_by($1, $2) s on s.id = o.id
-              where s.event_cancelled_at is null and ($4 is not null or s.effective_end > s.now)
-                and (not $5 or s.members < s.capacity)
-                and (o.key, s.id)
-                    > (coalesce($6, -9223372036854775808), coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid))
-              order by o.key, s.id
-              limit $8
-          ) f on f.id = c.id
-          order by f.key, c.id",
+        r"with q as materialized (
+              select crewup.fold($3) as folded,
+                     '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
+          ), found as materialized (
+              select g.id, -(1000 * (word_similarity(q.folded, g.search_text)
+                                     + case when g.search_text like q.part then 1 else 0 end))::bigint as key
+              from q
+              cross join groups g
+              where q.folded <> ''
+                and (g.search_text like (select q.part from q) or (select q.folded from q) <% g.search_text)
+                and g.archived_at is null and ($4::uuid is null or g.event_id = $4)
+          )
+          select s.id, o.key
+          from (
+              select n.id, n.key
+              from found n
+              where (n.key, n.id)
+                  > (coalesce($6, -9223372036854775808), coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid))
+              order by n.key, n.id
+          ) o
+          cross join lateral (select x.* from crewup.crews_seen_by($1, $2) x where x.id = o.id offset 0) s
+          where s.event_cancelled_at is null and ($4 is not null or s.effective_end > s.now)
+            and (not $5 or s.members < s.capacity)
+          order by o.key, o.id
+          limit $8",
         search.query,
         search.event.map(|event| event.0),
         search.only_with_free_places,
