@@ -1,5 +1,5 @@
 # The figures of docs/PERFORMANCE.md. Takes a quarter of an hour, and some minutes more where the bench's world is not there
-# yet. It is kept (7 GB, in the state's folder), and every run works on a copy of it.
+# yet. It is kept (4 GB, and as much for the copy, in the state's folder), and every run works on a copy of it.
 
 # bench [ARGS..]: what crewup-bench knows (`./dev bench --help`).
 bench() {
@@ -25,7 +25,7 @@ bench() {
 fill() {
     local home=$1 world=$2 super=("$PG_BIN/psql" --quiet --no-psqlrc -v ON_ERROR_STOP=1 -h "$1" -p "$CREWUP_BENCH_DB_PORT" -U postgres)
     local url=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_BENCH_DB_PORT old service
-    as_postgres "${super[@]}" -At -c "select from pg_database where datname = '$world'" | grep -q . && return
+    as_postgres "${super[@]}" -At -c "select 1 from pg_database where datname = '$world'" | grep -q 1 && return
     as_postgres "${super[@]}" -At -c "select datname from pg_database where datname like 'world%'" \
         | while read -r old; do as_postgres "${super[@]}" -c "drop database $old"; done
     say "filling the bench's world: 1,000,000 events and 5,000,000 messages (some minutes, once a week)"

@@ -23,8 +23,6 @@ pub struct Processes {
     pub envoy: Option<u32>,
     /// The first of PostgreSQL's, whose children the others are.
     pub postmaster: u32,
-    /// Other processes of the bench itself, which are not foreign.
-    pub own: Vec<u32>,
 }
 
 /// Seconds of processor time by role.
@@ -35,23 +33,19 @@ impl Processes {
     pub fn spent(&self) -> Spent {
         let all = everybody();
         let of = |pid: u32| all.iter().find(|one| one.pid == pid).map_or(0.0, |one| one.used);
-        let postgres = all.iter().filter(|one| one.parent == self.postmaster).map(|one| one.used).sum::<f64>()
-            + all.iter().find(|one| one.pid == self.postmaster).map_or(0.0, |one| one.used + one.dead_children);
-        let (service, envoy) = (of(self.service), self.envoy.map_or(0.0, of));
-        let load = of(std::process::id())
-            + all.iter().filter(|one| one.pid == std::process::id()).map(|one| one.dead_children).sum::<f64>();
-        let children: f64 = all
-            .iter()
-            .filter(|one| one.parent == std::process::id() && one.pid != self.service)
-            .map(|one| one.used)
-            .sum();
-        let own: f64 = self.own.iter().map(|pid| of(*pid)).sum::<f64>().max(children - envoy);
+        let children = |pid: u32| all.iter().filter(|one| one.parent == pid).map(|one| one.used).sum::<f64>();
+        let (service, envoy, load) = (of(self.service), self.envoy.map_or(0.0, of), of(std::process::id()));
+        // A session that ended meanwhile is counted with the first process.
+        let dead = all.iter().find(|one| one.pid == self.postmaster).map_or(0.0, |one| one.dead_children);
+        let postgres = of(self.postmaster) + dead + children(self.postmaster);
+        // The other services and the collector are the bench's own, too.
+        let own = load + children(std::process::id());
         HashMap::from([
             (Role::Service, service),
             (Role::Envoy, envoy),
             (Role::Postgres, postgres),
             (Role::Load, load),
-            (Role::Others, busy() - service - envoy - postgres - load - own),
+            (Role::Others, busy() - postgres - own),
         ])
     }
 }

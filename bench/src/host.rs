@@ -46,7 +46,7 @@ pub struct Places {
 pub struct Host {
     services: Vec<(&'static str, Process)>,
     pub envoy: Process,
-    pub collector: Process,
+    _collector: Process,
 }
 
 impl Host {
@@ -78,7 +78,7 @@ impl Host {
         }
         let envoy = edge(places, &addrs)?;
         listening(envoy.addr).await?;
-        Ok(Self { services, envoy, collector })
+        Ok(Self { services, envoy, _collector: collector })
     }
 
     pub fn service(&self, name: &str) -> Result<&Process, Failure> {

@@ -139,8 +139,7 @@ impl Bench {
         envoy: Option<u32>,
         next: &Rc<dyn Fn() -> Option<Call>>,
     ) -> Result<Sample, Failure> {
-        let own = vec![self.host.collector.pid()];
-        let processes = Processes { service: service.pid(), envoy, postmaster: self.postmaster, own };
+        let processes = Processes { service: service.pid(), envoy, postmaster: self.postmaster };
         // Connections are opened and statements prepared first.
         load::run(addr, &self.tokens, self.in_flight, Duration::from_millis(300), Rc::clone(next)).await?;
         let before = processes.spent();

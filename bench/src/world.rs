@@ -101,7 +101,7 @@ impl World {
             "set session_replication_role = replica;
              update events set event_start = now() - interval '30 minutes', event_end = now() + interval '4 hours'
              where id in (select bench.id(2, {FIRST_COMING} + 10 * n) from generate_series(1, {CIRCLES}) n);
-             update event_seats set capacity = going + {HOT_SEATS}
+             update event_seats set capacity = {HOT_SEATS}
              where event_id in (select bench.id(2, {FIRST_COMING} + 8 * n + 1) from generate_series(1, 500) n);
              update events set max_attendees = {HOT_SEATS}, waitlist_enabled = false, is_public = true, is_cancelled = false,
                  cancelled_at = null

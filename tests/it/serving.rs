@@ -26,13 +26,13 @@ fn bearer(mesh: &Mesh) -> String {
 }
 
 /// What PostgreSQL says of the sessions on a test's database; only a superuser sees those of others.
-struct Activity {
+pub(crate) struct Activity {
     db: PgConnection,
     name: String,
 }
 
 impl Activity {
-    async fn of(mesh: &Mesh) -> Self {
+    pub(crate) async fn of(mesh: &Mesh) -> Self {
         let name: String = sqlx::query_scalar("select current_database()::text")
             .fetch_one(&mut mesh.db.connect().await)
             .await
@@ -52,6 +52,16 @@ impl Activity {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("they wait for a lock");
+    }
+
+    /// Until no service has a transaction open, and what one left behind is over.
+    pub(crate) async fn quiet(&mut self) {
+        let ending = async {
+            while self.count("application_name like 'crewup-%' and xact_start is not null").await > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ending).await.expect("the transactions end");
     }
 }
 

@@ -4,10 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use crewup_issuer::Person;
 use crewup_proto::{
-    event::{CreateEventRequest, Event},
+    event::{AttendanceStatus, CreateEventRequest, Event, SetAttendanceRequest},
     google::r#type::LatLng,
 };
-use crewup_tests::{Mesh, persona::party, raw};
+use crewup_tests::{
+    Mesh,
+    persona::{at_once, party},
+    raw,
+};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -22,6 +26,18 @@ use crate::process::Process;
 
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Vec<Span>>>);
+
+impl Receiver {
+    /// With where it listens.
+    async fn listen() -> (Self, String) {
+        let receiver = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(receiver.clone()));
+        tokio::spawn(server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)));
+        (receiver, endpoint)
+    }
+}
 
 #[tonic::async_trait]
 impl TraceService for Receiver {
@@ -38,12 +54,7 @@ impl TraceService for Receiver {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_over_otlp() {
-    let receiver = Receiver::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(receiver.clone()));
-    tokio::spawn(server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)));
-
+    let (receiver, endpoint) = Receiver::listen().await;
     let mesh = Mesh::start().await;
     let made = mesh.person("host").create(party(None)).await.unwrap();
     let mut process = Process::start(&mesh, "event", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
@@ -71,6 +82,37 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     for secret in [secret.as_str(), "host@", "Pelikanplatz"] {
         assert!(!all.contains(secret), "X10: a span carries {secret}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_share_a_transaction_are_traced_only_where_their_callers_ask_for_it() {
+    let (receiver, endpoint) = Receiver::listen().await;
+    let mesh = Mesh::start().await;
+    let people = Arc::new(mesh.crowd(32).await);
+    let event = people[0].create(party(None)).await.unwrap().id;
+    let mut process = Process::start(&mesh, "event", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    process.ready().await;
+    let addr = process.addr;
+    for flag in ["00", "01"] {
+        let calls = at_once(&people, |at, people| {
+            let status = if flag == "00" { AttendanceStatus::Going } else { AttendanceStatus::Interested };
+            let request = SetAttendanceRequest { event_id: event.clone(), status: status.into() };
+            let parent = format!("00-{:032x}-b7ad6b7169203331-{flag}", at + 1);
+            async move {
+                let token = format!("Bearer {}", people[at].token());
+                let headers = [("authorization", token.as_bytes()), ("traceparent", parent.as_bytes())];
+                raw::call(addr, "/crewup.event.v1.EventService/SetAttendance", &headers, request.encode_to_vec()).await
+            }
+        });
+        assert!(calls.await.iter().all(Result::is_ok));
+    }
+    assert!(process.terminate().await.success());
+
+    let spans = receiver.0.lock().unwrap().clone();
+    let written = spans.iter().filter(|span| span.name == "answer").collect::<Vec<_>>();
+    assert!(!written.is_empty(), "those who asked for it are traced");
+    assert!(written.iter().all(|span| !span.parent_span_id.is_empty()), "nothing is written outside of a call");
+    assert!(written.len() < 32, "they shared transactions: {}", written.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,13 +27,12 @@ pub(crate) async fn set(
     calls: &Batch<SetAttendanceRequest>,
 ) -> Result<Vec<Result<SetAttendanceResponse>>> {
     let asked: Vec<_> = calls.0.iter().map(|call| (call.caller.id, wanted(&call.request))).collect();
+    // They met by the event's id, so all who name one name the same.
     let Some(id) = asked.iter().find_map(|(_, wanted)| Some(wanted.as_ref().ok()?.0)) else {
-        return Ok(asked
-            .into_iter()
-            .map(|(_, wanted)| wanted.and_then(|_| Err(ErrorReason::Internal.into())))
-            .collect());
+        return Ok(asked.into_iter().filter_map(|(_, wanted)| wanted.err()).map(Err).collect());
     };
-    let mut desk = Desk::open(tx, id, asked.iter().map(|(caller, _)| *caller).collect()).await?;
+    let people = asked.iter().filter(|(_, wanted)| wanted.is_ok()).map(|(caller, _)| *caller).collect();
+    let mut desk = Desk::open(tx, id, people).await?;
     let mut answers = Vec::with_capacity(asked.len());
     for (caller, wanted) in asked {
         answers.push(match wanted {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crewup_proto::call::Standing;
 use tonic::{Request, Response, Status};
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::{App, Caller, Context, Handler, Tx, again};
@@ -19,6 +20,8 @@ pub struct Job<Req> {
     context: Context,
     id: UserId,
     request: Req,
+    /// The call's. What several share is traced with the first of them.
+    span: Span,
 }
 
 /// One of the calls that share a transaction.
@@ -55,11 +58,12 @@ impl App {
             let (context, id, request) = self.identify(request).await?;
             let key = key(&request).to_owned();
             let app = self.clone();
-            let run: Run<Job<Req>, Res> = Arc::new(move |jobs| {
+            let run: Run<Job<Req>, Res> = Arc::new(move |jobs: Vec<Job<Req>>| {
                 let (app, handler) = (app.clone(), handler.clone());
-                Box::pin(async move { app.sharing(&jobs, &handler).await })
+                let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
+                Box::pin(async move { app.sharing(&jobs, &handler).await }.instrument(span))
             });
-            meeting.run(key, Job { context, id, request }, run).await
+            meeting.run(key, Job { context, id, request, span: Span::current() }, run).await
         };
         done.await.map(Response::new).map_err(Error::into_status)
     }

@@ -68,7 +68,7 @@ pub(crate) async fn seen_by_each(
     event: EventId,
 ) -> Result<Vec<(UserId, Event)>> {
     let viewers: Vec<_> = viewers.iter().map(|viewer| viewer.0).collect();
-    Ok(seen!(each &viewers, "where e.id = $2", event.0).fetch_all(db).await?)
+    Ok(seen!(each viewers.as_slice(), "where e.id = $2", event.0).fetch_all(db).await?)
 }
 
 /// Makes an event with its seats; the creator holds the first (E19).
