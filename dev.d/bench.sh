@@ -1,4 +1,4 @@
-# The figures of docs/PERFORMANCE.md. Takes a quarter of an hour, and some minutes more where the bench's world is not there
+# The figures of docs/PERFORMANCE.md. Takes twenty minutes, and five more where the bench's world is not there
 # yet. It is kept (4 GB, and as much for the copy, in the state's folder), and every run works on a copy of it.
 
 # bench [ARGS..]: what crewup-bench knows (`./dev bench --help`).
@@ -6,18 +6,19 @@ bench() {
     need_rust
     need_postgres
     need_edge_tools
-    local home world
-    home=$(pg_home)-bench
+    local world
+    # Known to the trap, which runs when the function is over.
+    BENCH_HOME=$(pg_home)-bench
     say "building for speed (a first build takes some minutes)"
     cargo build --quiet --release -p crewup-bench "${BINARIES[@]}"
-    trap 'pg_stop "$home"' EXIT
+    trap 'pg_stop "$BENCH_HOME"' EXIT
     trap 'exit 130' INT TERM
-    pg_start "$home" "$CREWUP_BENCH_DB_PORT" -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min \
+    pg_start "$BENCH_HOME" "$CREWUP_BENCH_DB_PORT" -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min \
         -c autovacuum=off
     # Another world for other rows or another schema, and after a week, for its events are to come.
     world=world_$(date +%G_%V)_$(cat bench/fill.sql migrations/*.sql | sha256sum | cut -c1-8)
-    fill "$home" "$world"
-    CREWUP_BENCH_SOCKET=$home target/release/crewup-bench --world "$world" --binaries target/release \
+    fill "$BENCH_HOME" "$world"
+    CREWUP_BENCH_SOCKET=$BENCH_HOME target/release/crewup-bench --world "$world" --binaries target/release \
         --pgbench "$PG_BIN/pgbench" --envoy .tools/bin/envoy "$@"
 }
 
