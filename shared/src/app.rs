@@ -308,6 +308,10 @@ impl App {
         }
     }
 
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
     pub(crate) fn snapshots(&self) -> &Snapshots {
         &self.snapshots
     }

@@ -138,7 +138,7 @@ impl Gate {
     async fn context(&self, headers: &HeaderMap, call: &'static Call) -> Result<Context> {
         let value = |name| headers.get(name).map(http::HeaderValue::as_bytes);
         let identity = self.verifier.verify(value("authorization")).await?;
-        tracing::Span::current().record("crewup.client", identity.client.as_str());
+        telemetry::name_client(&identity.client);
         if call.access.contains(&Access::Service) {
             if identity.role != Role::Service {
                 return Err(ErrorReason::ServiceOnly.into());

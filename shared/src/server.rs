@@ -225,6 +225,7 @@ pub fn start(
         }
     });
     tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
+    tasks.spawn(app.standings().clone().work(db.clone(), stopped.clone()));
     tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
     for resolver in resolvers {
         tasks.spawn(resolver.work(stopped.clone()));

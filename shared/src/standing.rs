@@ -1,19 +1,29 @@
 //! A person's standing - active, deactivated, banned, erased - and what it leaves (M3, U6).
 //!
-//! Writes get it from `crewup.enter`, inside their transaction; reads from a cache that is at most a second old (X6).
+//! Writes get it from `crewup.enter`, inside their transaction. Reads may be a second behind (X6): each process keeps who is
+//! restricted, and asks several times a second who was added, so that a read needs no round trip for it (ADR 17).
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
 
 use crewup_proto::call::{Call, Standing};
 use sqlx::PgConnection;
+use tokio::sync::watch;
 
 use crate::{
+    clock,
+    db::Db,
     error::{Error, ErrorReason, Result},
     id::UserId,
 };
 
-/// How old a cached standing may be. BanUser and EraseMe answer a little later than this after their commit.
+/// How old what is known of a standing may be. BanUser and EraseMe answer a little later than this after their commit.
 const FRESH: Duration = Duration::from_secs(1);
+/// How often a process asks who was restricted meanwhile.
+const EVERY: Duration = Duration::from_millis(300);
 
 /// Returns when no process takes a standing for true that was read before the call: after every cache's time, and some for
 /// reads that were under way (M3, U8, X6).
@@ -45,25 +55,84 @@ pub fn admit(standing: Standing, call: &Call) -> Result<()> {
     }))
 }
 
-/// The standings read lately.
+/// What a process knows of standings.
 #[derive(Clone)]
-pub struct Standings(moka::sync::Cache<UserId, Standing>);
+pub struct Standings {
+    restricted: Arc<RwLock<Restricted>>,
+    /// The standings of those who may be restricted, and of everybody while that is not known.
+    looked_up: moka::sync::Cache<UserId, Standing>,
+}
+
+/// Who may be restricted. Nobody is taken out: whoever is not restricted any more is looked up, which is right as well. 16
+/// bytes for each; a restart forgets those who are free again.
+#[derive(Default)]
+struct Restricted {
+    people: HashSet<UserId>,
+    /// Everybody whom a transaction before this one restricted is there.
+    next: i64,
+    /// When the question was asked whose answer this is.
+    as_of: Option<Instant>,
+}
 
 impl Standings {
-    /// Nothing read yet.
+    /// Nothing known yet.
     pub fn new() -> Self {
-        Self(moka::sync::Cache::builder().time_to_live(FRESH).max_capacity(100_000).build())
+        let looked_up = moka::sync::Cache::builder().time_to_live(FRESH).max_capacity(100_000).build();
+        Self { restricted: Arc::default(), looked_up }
     }
 
-    /// The person's standing, read now or less than a second ago.
+    /// The person's standing, as of a second ago at most.
     pub async fn get(&self, db: &mut PgConnection, user: UserId) -> Result<Standing> {
-        if let Some(standing) = self.0.get(&user) {
+        if self.is_free(user) {
+            return Ok(Standing::Active);
+        }
+        if let Some(standing) = self.looked_up.get(&user) {
             return Ok(standing);
         }
         let state = sqlx::query_scalar!("select crewup.user_state($1)", user.0).fetch_one(db).await?;
         let standing = parse(state.as_deref().unwrap_or("erased"))?;
-        self.0.insert(user, standing);
+        self.looked_up.insert(user, standing);
         Ok(standing)
+    }
+
+    /// Whether it is known that nothing restricts the person.
+    fn is_free(&self, user: UserId) -> bool {
+        self.restricted.read().is_ok_and(|known| {
+            known.as_of.is_some_and(|asked| clock::instant().duration_since(asked) < FRESH)
+                && !known.people.contains(&user)
+        })
+    }
+
+    /// Asks again and again who was restricted, until `stop` says so. While it gets no answer, standings are looked up.
+    pub(crate) async fn work(self, db: Db, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.ask(&db).await {
+                tracing::debug!(%error, "who is restricted could not be read; standings are looked up");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn ask(&self, db: &Db) -> Result<()> {
+        let mut lease = db.lease().await?;
+        let since = self.restricted.read().map_or(0, |known| known.next);
+        let asked = clock::instant();
+        let added = sqlx::query!(
+            r#"select next as "next!", people as "people!: Vec<UserId>" from crewup.restricted_since($1)"#,
+            since,
+        )
+        .fetch_one(&mut *lease)
+        .await?;
+        lease.back();
+        if let Ok(mut known) = self.restricted.write() {
+            known.people.extend(added.people);
+            known.next = added.next;
+            known.as_of = Some(asked);
+        }
+        Ok(())
     }
 }
 

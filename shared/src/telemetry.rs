@@ -9,6 +9,7 @@ use opentelemetry::{
     KeyValue, global,
     metrics::Histogram,
     propagation::{Extractor, Injector},
+    trace::Status,
 };
 use opentelemetry_sdk::{
     Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator, trace::SdkTracerProvider,
@@ -59,7 +60,15 @@ impl Telemetry {
 
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         let logs = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
-        let traces = tracer.as_ref().map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer.tracer("crewup")));
+        // What is left out here would be worked out for each span of each call, sampled or not.
+        let traces = tracer.as_ref().map(|tracer| {
+            tracing_opentelemetry::layer()
+                .with_tracer(tracer.tracer("crewup"))
+                .with_context_activation(false)
+                .with_tracked_inactivity(false)
+                .with_location(false)
+                .with_threads(false)
+        });
         tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init().map_err(Error::internal)?;
         Ok(Self { registry, meters, tracer })
     }
@@ -96,31 +105,53 @@ impl CallFigures {
         let labels = [
             KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", call.path.trim_start_matches('/')),
-            KeyValue::new("rpc.response.status_code", format!("{code:?}")),
+            KeyValue::new("rpc.response.status_code", name(code)),
         ];
         self.0.record(took.as_secs_f64(), &labels);
     }
 }
 
-/// The span of a call, a child of the caller's where it sent one (W3C trace context).
+/// The span of a call, a child of the caller's where it sent one (W3C trace context). What is set as an attribute is for
+/// the trace alone; fields are written out for the log as well, at once and again whenever one is added.
 pub(crate) fn call_span(call: &Call, headers: &HeaderMap) -> Span {
-    let span = tracing::info_span!(
-        "call",
-        otel.name = call.path.trim_start_matches('/'),
-        otel.kind = "server",
-        otel.status_code = tracing::field::Empty,
-        rpc.system.name = "grpc",
-        rpc.method = call.path.trim_start_matches('/'),
-        rpc.response.status_code = tracing::field::Empty,
-        crewup.client = tracing::field::Empty,
-    );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    let _ = span.set_parent(parent);
+    let method = call.path.trim_start_matches('/');
+    let span = tracing::info_span!("call", otel.name = method, otel.kind = "server");
+    let _ = span.set_parent(global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers))));
+    span.set_attribute("rpc.system.name", "grpc");
+    span.set_attribute("rpc.method", method);
     span
 }
 
+/// As the RPC semantic conventions write it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// Says who made the call of the present span: the client that the token was issued to.
+pub(crate) fn name_client(client: &str) {
+    Span::current().set_attribute("crewup.client", client.to_owned());
+}
+
 pub(crate) fn end_call(span: &Span, code: Code) {
-    span.record("rpc.response.status_code", tracing::field::debug(code));
+    span.set_attribute("rpc.response.status_code", name(code));
     if matches!(
         code,
         Code::Unknown
@@ -130,7 +161,7 @@ pub(crate) fn end_call(span: &Span, code: Code) {
             | Code::Unavailable
             | Code::DataLoss
     ) {
-        span.record("otel.status_code", "ERROR");
+        span.set_status(Status::error(""));
     }
 }
 

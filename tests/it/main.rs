@@ -19,6 +19,7 @@ mod peers;
 mod people;
 mod process;
 mod reputation;
+mod restricted;
 mod roles;
 mod safety;
 mod schedule;

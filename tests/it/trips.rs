@@ -28,13 +28,13 @@ use crate::{
 };
 
 /// A service as a process whose only connection goes by way of a counter.
-struct Counted {
+pub(crate) struct Counted {
     wire: Wire,
-    process: Process,
+    pub(crate) process: Process,
 }
 
 impl Counted {
-    async fn start(mesh: &Mesh, service: &str) -> Self {
+    pub(crate) async fn start(mesh: &Mesh, service: &str) -> Self {
         let wire = Wire::tap(&mesh.db.url_as(service)).await;
         let settings = [("DATABASE_URL", wire.url.as_str()), ("CREWUP_DB_CONNECTIONS", "1"), ("CREWUP_RELAY", "off")];
         let process = Process::start(mesh, service, &settings);
@@ -49,7 +49,7 @@ impl Counted {
     }
 
     /// As [`Self::fewest`]; what `prepare` does before each run is not counted.
-    async fn fewest_after<F: Future<Output = ()>>(
+    pub(crate) async fn fewest_after<F: Future<Output = ()>>(
         &self,
         prepare: impl AsyncFn(usize),
         call: impl Fn(usize) -> F,

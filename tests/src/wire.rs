@@ -36,6 +36,8 @@ impl Wire {
                 let (upstream, trips) = (upstream.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     let server = TcpStream::connect(upstream).await.expect("the database");
+                    // What is passed on in pieces would wait 40 ms for an acknowledgement (Nagle).
+                    client.set_nodelay(true).and(server.set_nodelay(true)).expect("a TCP socket");
                     let (client_reads, mut client_writes) = client.into_split();
                     let (mut server_reads, server_writes) = server.into_split();
                     tokio::spawn(async move { tokio::io::copy(&mut server_reads, &mut client_writes).await });

@@ -35,7 +35,7 @@ pub static SERVICE: Service = Service {
     name: "group",
     port: 50052,
     plain_port: 9052,
-    schema: 11,
+    schema: 15,
     routes,
     accounts: None,
     peers: &["user"],

@@ -28,7 +28,7 @@ pub static SERVICE: Service = Service {
     name: "moderation",
     port: 50055,
     plain_port: 9055,
-    schema: 13,
+    schema: 15,
     routes,
     accounts: None,
     peers: &["event", "group", "safety", "user"],

@@ -32,7 +32,7 @@ pub static SERVICE: Service = Service {
     name: "safety",
     port: 50054,
     plain_port: 9054,
-    schema: 12,
+    schema: 15,
     routes,
     accounts: None,
     peers: &["user"],

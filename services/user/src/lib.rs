@@ -37,7 +37,7 @@ pub static SERVICE: Service = Service {
     name: "user",
     port: 50053,
     plain_port: 9053,
-    schema: 14,
+    schema: 15,
     routes,
     accounts: Some(accounts),
     peers: &[],
