@@ -13,7 +13,7 @@ set synchronous_commit = off;
 create schema bench;
 grant usage on schema bench to public;
 create function bench.id(kind integer, number bigint) returns uuid language sql immutable parallel safe as $$
-    select ('0190000' || kind || '-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid
+    select ('0190000' || kind::text || '-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid
 $$;
 -- 0 to 1, the same for the same number and purpose.
 create function bench.dice(number bigint, purpose integer) returns double precision

@@ -32,7 +32,7 @@ pub static SERVICE: Service = Service {
     name: "event",
     port: 50051,
     plain_port: 9051,
-    schema: 15,
+    schema: 16,
     routes,
     accounts: None,
     peers: &["user"],

@@ -10,6 +10,7 @@ use crewup_shared::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{model::Event, store::seen};
 
@@ -29,8 +30,8 @@ pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) EventId);
 
 /// One page, and one row more.
 ///
-/// An event that overlaps the window's beginning started at most 31 days before it: 7 by E1, and some more for adopted
-/// rows. The bound lets the index on the start skip the past.
+/// Events from a moment on are those that start later, from the index on the start, and those that run at the moment, from
+/// the index on the time in which an event runs. A page takes from both in order.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn list(
     db: &mut PgConnection,
@@ -42,43 +43,78 @@ pub(crate) async fn list(
     if filter.creator.is_some() || !filter.my_statuses.is_empty() {
         return list_of_person(db, viewer, filter, order, page).await;
     }
-    let after = page.after.as_ref();
-    let (at, id) = (after.map(|key| key.0), after.map(|key| key.1.0));
+    let after = page.after.as_ref().map(|key| (key.0, key.1.0));
+    let (at, id) = after.unzip();
     let (types, all) = (&filter.types, filter.include_cancelled);
     let rows = match order {
         Order::Unspecified | Order::StartAscending => {
+            // One bound: given two, the index starts at the first of them, which may be the lower.
+            let later = after.max(filter.from.map(|from| (from, Uuid::max()))).unzip();
             seen!(
+                from "(
+                    (select x.* from crewup.events_seen_by($1, $2) x
+                     where (x.event_start, x.id) > (coalesce($3, '-infinity'::timestamptz), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
+                       and x.event_start < coalesce($6, 'infinity'::timestamptz)
+                       and (cardinality($7::text[]) = 0 or x.event_type = any($7)) and ($8 or not x.is_cancelled)
+                     order by x.event_start, x.id limit $9)
+                    union all
+                    (select x.* from (
+                         select o.id, o.event_start from (
+                             select r.id, r.event_start, r.event_type, r.is_cancelled from events r
+                             where tstzrange(r.event_start, crewup.effective_end(r.event_start, r.event_end)) @> $5::timestamptz offset 0
+                         ) o
+                         where (o.event_start, o.id) > (coalesce($10, '-infinity'::timestamptz), coalesce($11, '00000000-0000-0000-0000-000000000000'::uuid))
+                           and o.event_start < coalesce($6, 'infinity'::timestamptz)
+                           and (cardinality($7) = 0 or o.event_type = any($7)) and ($8 or not o.is_cancelled)
+                         order by o.event_start, o.id
+                     ) n
+                     cross join lateral (select y.* from crewup.events_seen_by($1, $2) y where y.id = n.id offset 0) x
+                     order by n.event_start, n.id limit $9)
+                )",
                 viewer,
                 false,
-                "where (e.event_start, e.id) > (coalesce($3, '-infinity'::timestamptz), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
-                   and e.event_start > coalesce($5::timestamptz - interval '31 days', '-infinity'::timestamptz)
-                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
-                   and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
-                 order by e.event_start, e.id limit $9",
-                at,
-                id,
+                "order by e.event_start, e.id limit $9",
+                later.0,
+                later.1,
                 filter.from,
                 filter.before,
                 types,
                 all,
                 page.limit(),
+                at,
+                id,
             )
             .fetch_all(db)
             .await?
         }
         Order::StartDescending => {
+            let earlier = [after, filter.before.map(|before| (before, Uuid::nil()))].into_iter().flatten().min().unzip();
             seen!(
+                from "(
+                    (select x.* from crewup.events_seen_by($1, $2) x
+                     where (x.event_start, x.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                       and x.event_start > coalesce($5, '-infinity'::timestamptz)
+                       and (cardinality($6::text[]) = 0 or x.event_type = any($6)) and ($7 or not x.is_cancelled)
+                     order by x.event_start desc, x.id desc limit $8)
+                    union all
+                    (select x.* from (
+                         select o.id, o.event_start from (
+                             select r.id, r.event_start, r.event_type, r.is_cancelled from events r
+                             where tstzrange(r.event_start, crewup.effective_end(r.event_start, r.event_end)) @> $5::timestamptz offset 0
+                         ) o
+                         where (o.event_start, o.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                           and (cardinality($6) = 0 or o.event_type = any($6)) and ($7 or not o.is_cancelled)
+                         order by o.event_start desc, o.id desc
+                     ) n
+                     cross join lateral (select y.* from crewup.events_seen_by($1, $2) y where y.id = n.id offset 0) x
+                     order by n.event_start desc, n.id desc limit $8)
+                )",
                 viewer,
                 false,
-                "where (e.event_start, e.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                   and e.event_start > coalesce($5::timestamptz - interval '31 days', '-infinity'::timestamptz)
-                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
-                   and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
-                 order by e.event_start desc, e.id desc limit $9",
-                at,
-                id,
+                "order by e.event_start desc, e.id desc limit $8",
+                earlier.0,
+                earlier.1,
                 filter.from,
-                filter.before,
                 types,
                 all,
                 page.limit(),
