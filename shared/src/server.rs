@@ -61,6 +61,9 @@ pub struct Service {
     pub plain_port: u16,
     /// The highest migration that its queries need.
     pub schema: i64,
+    /// Whether each of its statements has one plan that is good for all values, which is made once for a connection. PostgreSQL
+    /// would else go on making plans for each call that it takes for better, and that are not (docs/PERFORMANCE.md).
+    pub one_plan: bool,
     /// Its gRPC services.
     pub routes: fn(&App) -> Routes,
     /// How identities become profiles here. None: by what the user service publishes, and by asking it.
@@ -188,7 +191,10 @@ pub fn start(
     plain: TcpListener,
     registry: prometheus::Registry,
 ) -> Result<Running> {
-    let options = config.database().map_err(Error::internal)?;
+    let mut options = config.database().map_err(Error::internal)?;
+    if service.one_plan {
+        options = options.options([("plan_cache_mode", "force_generic_plan")]);
+    }
     let db = Db::new(options, &format!("crewup-{}", service.name), config.db_connections.into())?;
     let issuer = config.issuer().map_err(Error::internal)?;
     let verifier = Arc::new(Verifier::new(issuer.clone(), &config.audience));

@@ -92,7 +92,8 @@ pub(crate) async fn revoke(cx: &mut WriteCx, req: &RevokeInvitationRequest) -> R
     let (caller, now) = (cx.caller.id, cx.now());
     let invitation = store::invitations::get(cx.db(), id).await?.ok_or(ErrorReason::NotFound)?;
     let event = store::events::get(cx.db(), caller, invitation.event_id).await?;
-    access::own(&event, &cx.caller)?;
+    // An invitation is shown to the event's owner only: to everybody else it is as one that does not exist (X2).
+    access::own(&event, &cx.caller).map_err(|_| ErrorReason::NotFound)?;
     store::invitations::revoke(cx.db(), id, now).await?;
     let invitation = store::invitations::get(cx.db(), id).await?.ok_or(ErrorReason::NotFound)?;
     Ok(RevokeInvitationResponse { invitation: Some(to_wire(invitation)) })

@@ -33,6 +33,7 @@ pub static SERVICE: Service = Service {
     port: 50051,
     plain_port: 9051,
     schema: 16,
+    one_plan: true,
     routes,
     accounts: None,
     peers: &["user"],

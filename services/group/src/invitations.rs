@@ -71,7 +71,8 @@ pub(crate) async fn revoke(cx: &mut WriteCx, req: &RevokeInvitationRequest) -> R
 
     let now = cx.now();
     let crew = invitation(cx, id).await?.group_id;
-    access::admin(&held(cx, crew).await?)?;
+    // An invitation is shown to admins only: to everybody else it is as one that does not exist (X2).
+    access::admin(&held(cx, crew).await?).map_err(|_| ErrorReason::NotFound)?;
     store::invitations::revoke(cx.db(), id, now).await?;
     Ok(RevokeInvitationResponse { invitation: Some(to_wire(invitation(cx, id).await?)) })
 }

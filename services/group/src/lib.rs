@@ -36,6 +36,7 @@ pub static SERVICE: Service = Service {
     port: 50052,
     plain_port: 9052,
     schema: 15,
+    one_plan: false,
     routes,
     accounts: None,
     peers: &["user"],

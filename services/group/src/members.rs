@@ -85,13 +85,10 @@ pub(crate) async fn remove(cx: &mut WriteCx, req: &RemoveMemberRequest) -> Resul
         return Err(Error::field(ErrorReason::SelfNotAllowed, "user_id", "is the caller's own"));
     }
     // Without a ban nobody is as anybody who is no member: otherwise this would tell who is there and hidden (X2).
-    if req.ban && cx.tx.standing(user).is_none() {
+    if req.ban && !store::bans::insert(cx.db(), id, user, caller, now).await? {
         return Err(ErrorReason::NotFound.into());
     }
     departures::depart(&mut cx.tx, &crew, user, Cause::Removed(caller)).await?;
-    if req.ban {
-        store::bans::insert(cx.db(), id, user, caller, now).await?;
-    }
     Ok(RemoveMemberResponse {})
 }
 

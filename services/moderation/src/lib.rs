@@ -29,6 +29,7 @@ pub static SERVICE: Service = Service {
     port: 50055,
     plain_port: 9055,
     schema: 15,
+    one_plan: false,
     routes,
     accounts: None,
     peers: &["event", "group", "safety", "user"],

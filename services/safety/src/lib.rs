@@ -33,6 +33,7 @@ pub static SERVICE: Service = Service {
     port: 50054,
     plain_port: 9054,
     schema: 15,
+    one_plan: false,
     routes,
     accounts: None,
     peers: &["user"],

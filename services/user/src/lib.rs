@@ -38,6 +38,7 @@ pub static SERVICE: Service = Service {
     port: 50053,
     plain_port: 9053,
     schema: 15,
+    one_plan: false,
     routes,
     accounts: Some(accounts),
     peers: &[],

@@ -8,7 +8,10 @@ use crewup_tests::{
 };
 
 use super::{absent, counted, ended_by, going};
-use crate::{event::told, user::ids};
+use crate::{
+    event::told,
+    user::{deactivate, erase, ids},
+};
 
 /// A crew of all of `people`, joined in their order.
 async fn crew_of(people: &[Persona], event: &str) -> String {
@@ -140,4 +143,27 @@ async fn g3_blocks_hide_nobody_in_a_crew() {
     assert_eq!(people[0].members(&made).await.unwrap().len(), 2);
     assert_eq!(people[0].read(&made, None, 0).await.unwrap().entries.len(), 3);
     assert_eq!(people[0].crew(&made).await.unwrap().unread_count, Some(1));
+}
+
+#[tokio::test]
+async fn x2_a_crew_ban_of_a_person_who_is_hidden_is_as_one_of_nobody() {
+    let mesh = Mesh::start().await;
+    let (people, event) = going(&mesh, 6).await;
+    let made = crew_of(&people[..2], &event).await;
+    let ids = ids(&people).await;
+    let (member, away, blocker, blocked, erased) = (1, 2, 3, 4, 5);
+    deactivate(&people[away]).await;
+    people[blocker].block(&ids[0]).await.unwrap();
+    people[0].block(&ids[blocked]).await.unwrap();
+    erase(&people[erased], &ids[erased]).await;
+    let nobody = people[0].remove(&made, &absent(), true).await.unwrap_err();
+    for hidden in [away, blocker, blocked, erased] {
+        let told = people[0].remove(&made, &ids[hidden], true).await.unwrap_err();
+        assert_eq!((told.message(), told.details()), (nobody.message(), nobody.details()), "{hidden}");
+    }
+    // Whom the crew has known, it may name.
+    people[member].quit(&made).await.unwrap();
+    people[member].block(&ids[0]).await.unwrap();
+    people[0].remove(&made, &ids[member], true).await.unwrap();
+    assert_eq!(reason(people[member].join(&made).await), "CREW_BANNED");
 }

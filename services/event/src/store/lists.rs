@@ -1,5 +1,6 @@
 //! Lists and searches. One query for each index that leads, the other conditions beside it: a condition of the form
-//! `$1 is null or ..` may turn into a plan that uses no index at all.
+//! `$1 is null or ..` may turn into a plan that uses no index at all. So that the plan is the same whatever is asked for, and
+//! can be kept: what must not lead is written so that no index serves it.
 
 use chrono::{DateTime, Utc};
 use crewup_proto::event::list_events_request::Order;
@@ -65,7 +66,7 @@ pub(crate) async fn list(
                          ) o
                          where (o.event_start, o.id) > (coalesce($10, '-infinity'::timestamptz), coalesce($11, '00000000-0000-0000-0000-000000000000'::uuid))
                            and o.event_start < coalesce($6, 'infinity'::timestamptz)
-                           and (cardinality($7) = 0 or o.event_type = any($7)) and ($8 or not o.is_cancelled)
+                           and (cardinality($7::text[]) = 0 or o.event_type = any($7)) and ($8 or not o.is_cancelled)
                          order by o.event_start, o.id
                      ) n
                      cross join lateral (select y.* from crewup.events_seen_by($1, $2) y where y.id = n.id offset 0) x
@@ -103,7 +104,7 @@ pub(crate) async fn list(
                              where tstzrange(r.event_start, crewup.effective_end(r.event_start, r.event_end)) @> $5::timestamptz offset 0
                          ) o
                          where (o.event_start, o.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                           and (cardinality($6) = 0 or o.event_type = any($6)) and ($7 or not o.is_cancelled)
+                           and (cardinality($6::text[]) = 0 or o.event_type = any($6)) and ($7 or not o.is_cancelled)
                          order by o.event_start desc, o.id desc
                      ) n
                      cross join lateral (select y.* from crewup.events_seen_by($1, $2) y where y.id = n.id offset 0) x
@@ -127,7 +128,7 @@ pub(crate) async fn list(
                 viewer,
                 false,
                 "where (e.created_at, e.id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and e.event_start < coalesce($6, 'infinity'::timestamptz)
+                   and e.effective_end > coalesce($5, '-infinity'::timestamptz) and coalesce(e.event_start < $6, true)
                    and (cardinality($7::text[]) = 0 or e.event_type = any($7)) and ($8 or not e.is_cancelled)
                  order by e.created_at desc, e.id desc limit $9",
                 at,

@@ -24,7 +24,8 @@ pub(crate) struct Banned {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Key(pub(crate) DateTime<Utc>, pub(crate) UserId);
 
-/// Bans a person, member or not, and cancels a pending request of theirs. Who is banned already stays so.
+/// Bans a person, member or not, and cancels a pending request of theirs. Who is banned already stays so. False, and nothing
+/// done: the admin does not see such a person, who neither is nor was in the crew nor asks to be (X2).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn insert(
     db: &mut PgConnection,
@@ -32,21 +33,32 @@ pub(crate) async fn insert(
     user: UserId,
     by: UserId,
     now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "with asked as (
+) -> Result<bool> {
+    let seen = sqlx::query_scalar!(
+        r#"with seen as (
+             select u.id from api_users u
+             where u.id = $2 and (
+                 exists (select from group_members m where m.group_id = $1 and m.user_id = $2)
+                 or exists (select from group_members_past p where p.group_id = $1 and p.user_id = $2)
+                 or exists (select from group_requests r where r.group_id = $1 and r.user_id = $2)
+                 or u.state = 'active' and not exists (
+                     select from api_user_blocks b where (b.blocker_id, b.blocked_id) in (($2, $3), ($3, $2))))
+         ), asked as (
              update group_requests set state = 'cancelled', decided_at = $4
-             where group_id = $1 and user_id = $2 and state = 'pending'
+             where group_id = $1 and user_id in (select s.id from seen s) and state = 'pending'
+         ), banned as (
+             insert into group_bans (group_id, user_id, banned_by, created_at)
+             select $1, s.id, $3, $4 from seen s on conflict do nothing
          )
-         insert into group_bans (group_id, user_id, banned_by, created_at) values ($1, $2, $3, $4) on conflict do nothing",
+         select exists (select from seen) as "seen!""#,
         crew.0,
         user.0,
         by.0,
         now,
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(seen)
 }
 
 #[tracing::instrument(skip_all)]

@@ -56,27 +56,38 @@ pub(crate) async fn is_seen(db: &mut PgConnection, viewer: UserId, id: UserId) -
 
 /// One page of ids, and one more: a name as it stands, or words that are alike (E23). What a name or a part of it
 /// begins with comes before what is in the middle. One or two letters are in the middle of nearly every name, and no
-/// index finds them there: they must be a beginning.
+/// index finds them there: they must be a beginning. What is searched for is folded once, and who is found is looked at until
+/// the page is full (ADR 15).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn find(db: &mut PgConnection, viewer: UserId, query: &str, page: &Page<Key>) -> Result<Vec<Found>> {
     let after = page.after.as_ref();
     let rows = sqlx::query_as!(
         Found,
-        r#"select u.id as "id!: UserId", k.key as "key!"
-           from (select crewup.fold($2) as folded,
-                        replace(replace(replace(crewup.fold($2), '\', '\\'), '%', '\%'), '_', '\_') as literal) q
-           cross join lateral (
-               select case when char_length(q.folded) < 3 then q.literal || '%' else '%' || q.literal || '%' end as part) p
-           cross join crewup.users_seen_by($1) u
-           cross join lateral (
-               select -(1000 * (word_similarity(q.folded, u.search_text)
-                                + case when u.search_text like q.literal || '%' then 2
-                                       when u.search_text like '% ' || q.literal || '%' then 2
-                                       when u.search_text like p.part then 1
-                                       else 0 end))::bigint as key) k
-           where (q.folded <% u.search_text or u.search_text like p.part) and q.folded <> '' and u.id <> $1
-             and (k.key, u.id) > (coalesce($3, -9223372036854775808), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
-           order by k.key, u.id
+        r#"with q as materialized (
+               select f.folded, l.literal,
+                      case when char_length(f.folded) < 3 then l.literal || '%' else '%' || l.literal || '%' end as part
+               from (select crewup.fold($2) as folded) f
+               cross join lateral (select replace(replace(replace(f.folded, '\', '\\'), '%', '\%'), '_', '\_') as literal) l
+           ), found as materialized (
+               select u.id, -(1000 * (word_similarity(q.folded, u.search_text)
+                                      + case when u.search_text like q.literal || '%' then 2
+                                             when u.search_text like '% ' || q.literal || '%' then 2
+                                             when u.search_text like q.part then 1
+                                             else 0 end))::bigint as key
+               from q
+               cross join users u
+               where q.folded <> '' and u.id <> $1
+                 and (u.search_text like (select q.part from q) or u.search_text %> (select q.folded from q))
+           )
+           select s.id as "id!: UserId", o.key as "key!"
+           from (
+               select n.id, n.key
+               from found n
+               where (n.key, n.id) > (coalesce($3, -9223372036854775808), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
+               order by n.key, n.id
+           ) o
+           cross join lateral (select x.id from crewup.users_seen_by($1) x where x.id = o.id offset 0) s
+           order by o.key, o.id
            limit $5"#,
         viewer.0,
         query,
