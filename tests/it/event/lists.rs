@@ -71,6 +71,48 @@ async fn e21_pages_of_every_order_hold_each_event_once_in_order() {
 }
 
 #[tokio::test]
+async fn e21_a_window_holds_what_runs_at_its_beginning_and_what_starts_in_it_on_pages_of_any_size_and_order() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let (from, before) = (in_hours(36), in_hours(60));
+    // Over before it, until it begins, into it, over all of it; at its very beginning, within, at its very end.
+    let times = [
+        (in_hours(1), Some(in_hours(3))),
+        (in_hours(20), Some(from)),
+        (in_hours(20), Some(in_hours(37))),
+        (in_hours(20), Some(in_hours(37))),
+        (in_hours(2), Some(in_hours(90))),
+        (from, Some(in_hours(38))),
+        (from, None),
+        (in_hours(40), None),
+        (in_hours(59), None),
+        (before, None),
+    ];
+    let mut made = Vec::new();
+    for (start, end_time) in times {
+        let event = Event { start_time: Some(start), end_time, ..party(None) };
+        made.push(host.create(event).await.unwrap());
+    }
+    let at = |time: &Option<prost_types::Timestamp>| time.map(|time| (time.seconds, time.nanos)).unwrap();
+    let (first, last) = (at(&Some(from)), at(&Some(before)));
+    let within = made.iter().filter(|event| at(&event.effective_end_time) > first && at(&event.start_time) < last);
+    let mut expected: Vec<_> = within.map(|event| (at(&event.start_time), event.id.clone())).collect();
+    expected.sort();
+    assert_eq!(expected.len(), 7);
+    for order in [Order::StartAscending, Order::StartDescending] {
+        for size in [1, 2, 3, 10] {
+            let window = Some(TimeWindow { start_time: Some(from), end_time: Some(before) });
+            let filter = Some(EventFilter { window, ..Default::default() });
+            let request = ListEventsRequest { filter, order: order.into(), ..Default::default() };
+            let found = all(&host, request, size).await;
+            let found: Vec<_> = found.into_iter().map(|event| (at(&event.start_time), event.id)).collect();
+            assert_eq!(found, expected, "{order:?}, {size} a page");
+        }
+        expected.reverse();
+    }
+}
+
+#[tokio::test]
 async fn e21_a_filter_narrows_before_the_limit_and_the_total_counts_all_pages() {
     let mesh = Mesh::start().await;
     let (host, guest) = (mesh.person("host"), mesh.person("guest"));
