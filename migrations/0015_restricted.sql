@@ -29,15 +29,20 @@ update users set restricted_xid = pg_current_xact_id() where is_banned or not is
 create index idx_users_restricted on users (restricted_xid) include (id) where restricted_xid is not null;
 
 -- Who is restricted, by a ban that may be over already, or by being deactivated or erased: those whom a transaction
--- numbered `since` or later made so, and from where to ask the next time. 0 asks for all. `next` is before every
--- transaction that is open now, so that none is missed; those that have ended since are told twice.
-create function crewup.restricted_since(since bigint, out next bigint, out people uuid[])
+-- numbered `since` or later made so, and from where to ask the next time. `next` is before every transaction that is open
+-- now, so that none is missed; those that have ended since are told twice. Another server than the one that answered
+-- last, or null, is told of all: after a failover or a restore the numbers may have gone back.
+create function crewup.restricted_since(since bigint, inout server timestamptz, out next bigint, out people uuid[])
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
     select
+        pg_postmaster_start_time(),
         pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-        array(select u.id from users u where u.restricted_xid >= since::text::xid8)
+        array(
+            select u.id from users u
+            where u.restricted_xid >= (case when server = pg_postmaster_start_time() then since else 0 end)::text::xid8
+        )
 $$;
 
-revoke execute on function crewup.mark_restricted(), crewup.restricted_since(bigint) from public;
-grant execute on function crewup.restricted_since(bigint)
+revoke execute on function crewup.mark_restricted(), crewup.restricted_since(bigint, timestamptz) from public;
+grant execute on function crewup.restricted_since(bigint, timestamptz)
 to crewup_event, crewup_group, crewup_user, crewup_safety, crewup_moderation;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use crewup_proto::call::{Call, Standing};
 use sqlx::PgConnection;
 use tokio::sync::watch;
@@ -63,13 +64,15 @@ pub struct Standings {
     looked_up: moka::sync::Cache<UserId, Standing>,
 }
 
-/// Who may be restricted. Nobody is taken out: whoever is not restricted any more is looked up, which is right as well. 16
-/// bytes for each; a restart forgets those who are free again.
+/// Who may be restricted. Nobody is taken out: whoever is not restricted any more is looked up, which is right as well. Some
+/// 30 bytes for each; a restart forgets those who are free again.
 #[derive(Default)]
 struct Restricted {
     people: HashSet<UserId>,
     /// Everybody whom a transaction before this one restricted is there.
     next: i64,
+    /// The database server that numbers the transactions, by when it started.
+    server: Option<DateTime<Utc>>,
     /// When the question was asked whose answer this is.
     as_of: Option<Instant>,
 }
@@ -118,11 +121,13 @@ impl Standings {
 
     async fn ask(&self, db: &Db) -> Result<()> {
         let mut lease = db.lease().await?;
-        let since = self.restricted.read().map_or(0, |known| known.next);
+        let (since, server) = self.restricted.read().map_or((0, None), |known| (known.next, known.server));
         let asked = clock::instant();
         let added = sqlx::query!(
-            r#"select next as "next!", people as "people!: Vec<UserId>" from crewup.restricted_since($1)"#,
+            r#"select next as "next!", server as "server!", people as "people!: Vec<UserId>"
+               from crewup.restricted_since($1, $2)"#,
             since,
+            server,
         )
         .fetch_one(&mut *lease)
         .await?;
@@ -130,6 +135,7 @@ impl Standings {
         if let Ok(mut known) = self.restricted.write() {
             known.people.extend(added.people);
             known.next = added.next;
+            known.server = Some(added.server);
             known.as_of = Some(asked);
         }
         Ok(())

@@ -51,6 +51,8 @@ pub(crate) async fn list(
         Order::Unspecified | Order::StartAscending => {
             // One bound: given two, the index starts at the first of them, which may be the lower.
             let later = after.max(filter.from.map(|from| (from, Uuid::max()))).unzip();
+            // They come first: a page that begins later has none of them.
+            let running_at = filter.from.filter(|from| at.is_none_or(|at| at <= *from));
             seen!(
                 from "(
                     (select x.* from crewup.events_seen_by($1, $2) x
@@ -77,7 +79,7 @@ pub(crate) async fn list(
                 "order by e.event_start, e.id limit $9",
                 later.0,
                 later.1,
-                filter.from,
+                running_at,
                 filter.before,
                 types,
                 all,
