@@ -107,7 +107,7 @@ pub async fn run(
 }
 
 /// One call; why it was refused, if it was.
-async fn one(
+pub async fn one(
     send: &SendRequest<Bytes>,
     addr: SocketAddr,
     tokens: &Tokens,

@@ -13,6 +13,7 @@ mod calls;
 mod clock;
 mod contests;
 mod host;
+mod live;
 mod load;
 mod peers;
 mod pgbench;
@@ -130,9 +131,11 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     println!("{}", table::calls(&measured));
     let contests = contests::all(&bench, &args.only).await?;
     println!("{}", table::contests(&contests));
+    let live = live::all(&bench, &args.only).await?;
+    println!("{}", table::live(&live));
     let (text, met) = table::floors(&measured, &contests);
     println!("{text}");
-    Ok(met)
+    Ok(met && live.iter().all(live::Figure::is_met))
 }
 
 /// A token for each caller.

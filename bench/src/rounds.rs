@@ -59,6 +59,11 @@ pub struct Measured {
 }
 
 impl Bench {
+    /// Whose processor time is told apart while `service` is under load.
+    pub fn processes(&self, service: &Process) -> Processes {
+        Processes { service: service.pid(), envoy: None, postmaster: self.postmaster }
+    }
+
     /// Measures all calls whose name contains `only`.
     pub async fn measure(&self, only: &str, print: bool) -> Result<Vec<Measured>, Failure> {
         let empty = peer(&self.places, "empty", &[])?;
@@ -139,7 +144,7 @@ impl Bench {
         envoy: Option<u32>,
         next: &Rc<dyn Fn() -> Option<Call>>,
     ) -> Result<Sample, Failure> {
-        let processes = Processes { service: service.pid(), envoy, postmaster: self.postmaster };
+        let processes = Processes { envoy, ..self.processes(service) };
         // Connections are opened and statements prepared first.
         load::run(addr, &self.tokens, self.in_flight, Duration::from_millis(300), Rc::clone(next)).await?;
         let before = processes.spent();

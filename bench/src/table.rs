@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     clock::Role,
     contests::Contest,
+    live::Figure,
     rounds::{Measured, Sample},
 };
 
@@ -81,6 +82,17 @@ pub fn contests(contests: &[Contest]) -> String {
             ours / theirs,
             one.remark
         );
+    }
+    text
+}
+
+/// The table of streams.
+pub fn live(figures: &[Figure]) -> String {
+    let mut text = String::from("| streams | is | unit | floor | |\n|---|--:|---|--:|---|\n");
+    for one in figures {
+        let (bound, met) =
+            (if one.at_most { "at most" } else { "at least" }, if one.is_met() { "met" } else { "MISSED" });
+        let _ = writeln!(text, "| {} | {:.1} | {} | {bound} {} | {met} |", one.name, one.is, one.unit, one.floor);
     }
     text
 }

@@ -65,7 +65,8 @@ pub fn in_need(at: u64) -> u64 {
     in_circle(1 + at / 10 % CIRCLES, at % 10)
 }
 
-fn in_circle(crew: u64, at: u64) -> u64 {
+/// The `at`th of the ten who are in a crew.
+pub fn in_circle(crew: u64, at: u64) -> u64 {
     crew % CIRCLES * 10 + at + 1
 }
 

@@ -4,14 +4,15 @@
 //! from the start if PostgreSQL asks for that, so it has no effect but through its context.
 
 mod sharing;
+mod tx;
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use crewup_proto::call::{Call, Standing};
 use futures_util::future::BoxFuture;
 use prost::{Message, Name};
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -21,13 +22,15 @@ use crate::{
     error::{Error, ErrorReason, Result},
     id::UserId,
     idempotency::{self, Once},
-    outbox::{self, Emitted, Topic},
+    live::{Ends, Live},
+    outbox,
     peer::Peers,
     snapshot::Snapshots,
     standing::{self, Standings},
 };
 
 pub use sharing::{Asked, Batch, Job, Meeting};
+pub use tx::Tx;
 
 /// Runs of a transaction that PostgreSQL or the network broke off: the first and three more (X6).
 const RUNS: u32 = 4;
@@ -75,6 +78,8 @@ pub struct App {
     peers: Arc<Peers>,
     standings: Standings,
     snapshots: Snapshots,
+    live: Live,
+    ends: Ends,
     wake: outbox::Wake,
 }
 
@@ -116,8 +121,9 @@ where
 
 impl App {
     /// Puts the parts together.
-    pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, wake: outbox::Wake) -> Self {
-        Self { db, accounts, peers, standings: Standings::new(), snapshots: Snapshots::new(), wake }
+    pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, live: Live, ends: Ends) -> Self {
+        let (standings, snapshots, wake) = (Standings::new(), Snapshots::new(), outbox::Wake::new(live.clone()));
+        Self { db, accounts, peers, standings, snapshots, live, ends, wake }
     }
 
     /// The pool, for readiness and the workers.
@@ -218,6 +224,20 @@ impl App {
         F: for<'a> Handler<'a, ReadCx, Req, Res>,
     {
         let (context, id, request) = self.identify(request).await?;
+        Ok(self.read_as(&context, id, &request, handler).await?.1)
+    }
+
+    /// Runs a reading handler for a person who is known, again where the connection breaks.
+    pub(crate) async fn read_as<Req, Res, F>(
+        &self,
+        context: &Context,
+        id: UserId,
+        request: &Req,
+        handler: F,
+    ) -> Result<(Caller, Res)>
+    where
+        F: for<'a> Handler<'a, ReadCx, Req, Res>,
+    {
         let mut run = 1;
         loop {
             let mut lease = self.db.lease().await?;
@@ -225,9 +245,9 @@ impl App {
                 let standing = self.standings.get(&mut lease, id).await?;
                 standing::admit(standing, context.call)?;
                 let caller = Caller { id, role: context.person().role, standing };
-                let mut cx = ReadCx { lease, caller };
-                let done = handler(&mut cx, &request).await;
-                Ok((done, cx.lease))
+                let mut cx = ReadCx { lease, caller, live: self.live.clone() };
+                let done = handler(&mut cx, request).await;
+                Ok((done.map(|res| (cx.caller, res)), cx.lease))
             };
             match done.await {
                 Ok((Ok(res), lease)) => {
@@ -308,6 +328,20 @@ impl App {
         }
     }
 
+    /// Who watches in this process.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// Whom to wake after a commit.
+    pub fn wake(&self) -> &outbox::Wake {
+        &self.wake
+    }
+
     pub(crate) fn standings(&self) -> &Standings {
         &self.standings
     }
@@ -346,6 +380,7 @@ pub async fn again(db: &Db, error: Error, run: &mut u32) -> Result<()> {
 /// What a reading handler has.
 pub struct ReadCx {
     lease: Lease,
+    live: Live,
     /// Who calls.
     pub caller: Caller,
 }
@@ -354,6 +389,11 @@ impl ReadCx {
     /// The connection, for store functions.
     pub fn db(&mut self) -> &mut PgConnection {
         &mut self.lease
+    }
+
+    /// Who watches in this process: to watch, or to tell of what is written nowhere.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 }
 
@@ -379,94 +419,11 @@ impl WriteCx {
 
     /// Makes sure that the call creates `made` only once (X1).
     pub async fn once<R: Message + Name>(&mut self, request_id: Uuid, request: &R, made: Uuid) -> Result<Once> {
-        idempotency::once(&mut self.tx.lease, self.caller.id, self.call.path, request_id, request, made).await
+        idempotency::once(self.tx.db(), self.caller.id, self.call.path, request_id, request, made).await
     }
 
     /// Corrects what [`WriteCx::once`] was told: the call led to `made`, which was there already.
     pub async fn made(&mut self, request_id: Uuid, made: Uuid) -> Result<()> {
-        idempotency::correct(&mut self.tx.lease, self.caller.id, self.call.path, request_id, made).await
-    }
-}
-
-/// An open transaction that has entered some people.
-pub struct Tx {
-    lease: Lease,
-    /// `crewup.now()`.
-    pub now: DateTime<Utc>,
-    standings: HashMap<UserId, Standing>,
-    emitted: Vec<Emitted>,
-}
-
-impl Tx {
-    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Nobody is entered by
-    /// timed work and by reactions, which learn from what they claim whom they act on. Handlers never begin; [`Accounts`]
-    /// does, which comes before any call is a person's.
-    pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
-        let mut lease = db.lease().await?;
-        lease.execute("begin").await?;
-        let mut tx = Self { lease, now: DateTime::UNIX_EPOCH, standings: HashMap::new(), emitted: Vec::new() };
-        if people.is_empty() {
-            tx.now = sqlx::query_scalar!(r#"select crewup.now() as "now!""#).fetch_one(&mut *tx.lease).await?;
-        } else {
-            tx.enter(people).await?;
-        }
-        Ok(tx)
-    }
-
-    /// Enters one person; for reactions, which learn whom they act on from the claim that they hold.
-    pub async fn enter_person(&mut self, person: UserId) -> Result<()> {
-        self.enter(&[person.0]).await
-    }
-
-    async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
-        let rows = sqlx::query!(
-            r#"select entered_at as "entered_at!", user_id as "user_id!: UserId", state as "state!"
-               from crewup.enter($1, $2)"#,
-            people[0],
-            &people[1..],
-        )
-        .fetch_all(&mut *self.lease)
-        .await?;
-        for row in rows {
-            self.now = row.entered_at;
-            self.standings.insert(row.user_id, standing::parse(&row.state)?);
-        }
-        Ok(())
-    }
-
-    /// The connection, for store functions.
-    pub fn db(&mut self) -> &mut PgConnection {
-        &mut self.lease
-    }
-
-    /// The standing of a person who was entered. None: there is no such person.
-    pub fn standing(&self, user: UserId) -> Option<Standing> {
-        self.standings.get(&user).copied()
-    }
-
-    /// Tells the other services, at commit, that something happened to `key` (X8).
-    pub fn emit(&mut self, topic: Topic, key: impl Into<Uuid>, subject: Option<Uuid>) {
-        self.emitted.push(Emitted { topic, key: key.into(), subject });
-    }
-
-    /// Writes what was emitted, commits, and wakes the workers.
-    pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
-        let done = if self.emitted.is_empty() {
-            self.lease.execute("commit").await
-        } else {
-            self.lease.execute(AssertSqlSafe(outbox::told_and_committed(&self.emitted))).await
-        };
-        if let Err(error) = done {
-            self.lease.close();
-            let unknown = matches!(error, sqlx::Error::Io(_));
-            let error = Error::from(error);
-            // Whether it was committed is not known: the caller's request id finds out, a second run would not.
-            return Err(if unknown { Error::from(ErrorReason::DependencyUnavailable).because(error) } else { error });
-        }
-        self.lease.back();
-        if !self.emitted.is_empty() {
-            wake.wake();
-        }
-        Ok(())
+        idempotency::correct(self.tx.db(), self.caller.id, self.call.path, request_id, made).await
     }
 }

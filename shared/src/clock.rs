@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use chrono::{DateTime, Utc};
+
 /// A point on the monotonic clock.
 #[allow(clippy::disallowed_methods, reason = "the one home of process time")]
 pub fn instant() -> Instant {
@@ -13,4 +15,10 @@ pub fn instant() -> Instant {
 #[allow(clippy::disallowed_methods, reason = "the one home of process time")]
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// The machine's clock, for what a stream says of itself: when it ends, that it is alive.
+#[allow(clippy::disallowed_methods, reason = "the one home of process time")]
+pub fn utc() -> DateTime<Utc> {
+    Utc::now()
 }

@@ -97,6 +97,9 @@ pub struct Config {
     /// The longest that a call may take, in seconds, whatever its caller allows.
     #[arg(long, env = "CREWUP_MAX_CALL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     max_call_seconds: u64,
+    /// The longest that a stream may last, in seconds; its client opens the next before.
+    #[arg(long, env = "CREWUP_MAX_STREAM_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    max_stream_seconds: u64,
     /// How long calls in flight may take to finish when the process is told to stop, in seconds.
     #[arg(long, env = "CREWUP_GRACE_SECONDS", default_value_t = 20)]
     grace_seconds: u64,
@@ -160,6 +163,11 @@ impl Config {
     /// The longest that a call may take.
     pub fn max_call(&self) -> Duration {
         Duration::from_secs(self.max_call_seconds)
+    }
+
+    /// The longest that a stream may last.
+    pub fn max_stream(&self) -> Duration {
+        Duration::from_secs(self.max_stream_seconds)
     }
 
     /// How long calls in flight may take to finish at the end.

@@ -40,7 +40,10 @@ impl managed::Manager for Manager {
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
-pub struct Db(managed::Pool<Manager>);
+pub struct Db {
+    pool: managed::Pool<Manager>,
+    options: PgConnectOptions,
+}
 
 impl Db {
     /// At most `size` connections, opened when they are first needed.
@@ -55,18 +58,18 @@ impl Db {
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: None };
-        managed::Pool::builder(Manager(options))
+        managed::Pool::builder(Manager(options.clone()))
             .max_size(size)
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(Self)
+            .map(|pool| Self { pool, options })
             .map_err(Error::internal)
     }
 
     /// A connection of one's own until the lease is dropped.
     pub async fn lease(&self) -> Result<Lease> {
-        match self.0.get().await {
+        match self.pool.get().await {
             Ok(object) => Ok(Lease { object: Some(object), idle: false }),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
@@ -75,14 +78,19 @@ impl Db {
         }
     }
 
+    /// How its connections are made, for one of another kind.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
     /// Forgets every idle connection: the server that they led to may be gone.
     pub fn forget_idle(&self) {
-        self.0.retain(|_, _| false);
+        self.pool.retain(|_, _| false);
     }
 
     /// (connections in use, connections open, calls waiting for one)
     pub fn usage(&self) -> (usize, usize, usize) {
-        let status = self.0.status();
+        let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.size, status.waiting)
     }
 }

@@ -3,7 +3,7 @@
 //! An error is a reason of the contract ([`ErrorReason`]), which fixes the status code, with what the caller needs to
 //! mend it. Causes stay on this side: they are logged once, under the call's trace, and never sent (X2).
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{collections::HashMap, error::Error as StdError, fmt, time::Duration};
 
 pub use crewup_proto::error::ErrorReason;
 use tonic::{Code, Status};
@@ -22,6 +22,7 @@ struct Parts {
     reason: ErrorReason,
     violations: Vec<(String, String)>,
     retry_after: Option<Duration>,
+    resume_after: Option<i64>,
     again: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -60,6 +61,13 @@ impl Error {
         self
     }
 
+    /// Adds the number from which a stream that was cut goes on (C5).
+    #[must_use]
+    pub fn resume_after(mut self, sequence: i64) -> Self {
+        self.0.resume_after = Some(sequence);
+        self
+    }
+
     /// What the operator should know, with the causes behind it, on one line. Empty: nothing more than the reason.
     pub(crate) fn cause(&self) -> String {
         self.0.cause.as_deref().map(|cause| Chain(cause).to_string()).unwrap_or_default()
@@ -79,15 +87,19 @@ impl Error {
     /// Logs the error, once, at the level of its code, and makes the answer.
     pub fn into_status(self) -> Status {
         let cause = self.cause();
-        let Parts { reason, violations, retry_after, .. } = *self.0;
+        let Parts { reason, violations, retry_after, resume_after, .. } = *self.0;
         match reason.code() {
             Code::Internal | Code::Unknown | Code::DataLoss => {
                 tracing::error!(reason = reason.name(), cause, "call failed")
             }
+            // What ends every stream that nothing else does.
+            Code::Unavailable if reason == ErrorReason::StreamMoved => tracing::debug!("stream moved"),
             Code::Unavailable | Code::DeadlineExceeded => tracing::warn!(reason = reason.name(), cause, "call failed"),
             _ => tracing::debug!(reason = reason.name(), cause, "call refused"),
         }
-        let mut details = ErrorDetails::with_error_info(reason.name(), DOMAIN, []);
+        let metadata: HashMap<_, _> =
+            resume_after.map(|sequence| ("sequence".to_owned(), sequence.to_string())).into_iter().collect();
+        let mut details = ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata);
         if !violations.is_empty() {
             let violations = violations.into_iter().map(|(field, wrong)| FieldViolation::new(field, wrong));
             details.set_bad_request(violations.collect::<Vec<_>>());
@@ -101,7 +113,14 @@ impl Error {
 
 impl From<ErrorReason> for Error {
     fn from(reason: ErrorReason) -> Self {
-        Self(Box::new(Parts { reason, violations: Vec::new(), retry_after: None, again: false, cause: None }))
+        Self(Box::new(Parts {
+            reason,
+            violations: Vec::new(),
+            retry_after: None,
+            resume_after: None,
+            again: false,
+            cause: None,
+        }))
     }
 }
 

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod issuer;
 pub mod layer;
 pub mod link;
+pub mod live;
 pub mod mask;
 pub mod migrate;
 pub mod outbox;

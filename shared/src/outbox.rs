@@ -15,6 +15,7 @@ use crate::{
     app::Tx,
     db::Db,
     error::{Error, Result},
+    live::Live,
 };
 
 /// So many claims of different keys are worked on at once in a process.
@@ -31,8 +32,12 @@ pub enum Topic {
     UserStanding,
     /// Key: an event; subject: a user. The person's RSVP left `going` (G9).
     AttendanceLeft,
+    /// Key: an event; subject: a user. What the person answered changed in any other way, or the place in the waitlist.
+    AttendanceChanged,
     /// Key: an event. Its start or place changed, or it was cancelled (E7).
     EventChanged,
+    /// Key: an event; subject, where it was made: its creator. It was made, edited in any other way, or deleted.
+    EventEdited,
     /// Key: a crew. Somebody became a member or ceased to be one, or it was archived (S14).
     CrewMembers,
     /// Key: a batch of alerts. It was raised, changed, answered, escalated or closed (S2, S6, S7).
@@ -40,14 +45,33 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 5] =
-        [Self::UserStanding, Self::AttendanceLeft, Self::EventChanged, Self::CrewMembers, Self::AlertChanged];
+    const ALL: [Self; 7] = [
+        Self::UserStanding,
+        Self::AttendanceLeft,
+        Self::AttendanceChanged,
+        Self::EventChanged,
+        Self::EventEdited,
+        Self::CrewMembers,
+        Self::AlertChanged,
+    ];
 
-    const fn name(self) -> &'static str {
+    /// The topics by which the streams of `service` find what no wake-up told them.
+    pub(crate) fn watched_by(service: &str) -> impl Iterator<Item = Self> {
+        let topics: &[Self] = match service {
+            "event" => &[Self::AttendanceLeft, Self::AttendanceChanged, Self::EventChanged, Self::EventEdited],
+            "safety" => &[Self::AlertChanged],
+            _ => &[],
+        };
+        topics.iter().copied()
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::UserStanding => "user.standing",
             Self::AttendanceLeft => "attendance.left",
+            Self::AttendanceChanged => "attendance.changed",
             Self::EventChanged => "event.changed",
+            Self::EventEdited => "event.edited",
             Self::CrewMembers => "crew.members",
             Self::AlertChanged => "alert.changed",
         }
@@ -59,7 +83,7 @@ impl Topic {
             Self::UserStanding => &["event", "group", "safety", "moderation"],
             Self::AttendanceLeft => &["group"],
             Self::CrewMembers => &["safety"],
-            Self::EventChanged | Self::AlertChanged => &[],
+            Self::AttendanceChanged | Self::EventChanged | Self::EventEdited | Self::AlertChanged => &[],
         }
     }
 
@@ -106,14 +130,29 @@ pub(crate) fn told_and_committed(emitted: &[Emitted]) -> String {
     )
 }
 
-/// Wakes the workers of this process. Carries no data and may be lost: they look by themselves, too.
+/// Wakes, after a commit, the workers of this process and who watches what happened. Carries no data and may be lost: they
+/// look by themselves, too.
 #[derive(Clone, Default)]
-pub struct Wake(Arc<Notify>);
+pub struct Wake {
+    workers: Arc<Notify>,
+    live: Live,
+}
 
 impl Wake {
-    /// Wakes one worker, which looks until nothing is left.
-    pub fn wake(&self) {
-        self.0.notify_one();
+    /// Wakes the watchers of `live`, too.
+    pub fn new(live: Live) -> Self {
+        Self { workers: Arc::default(), live }
+    }
+
+    /// Wakes one worker, which looks until nothing is left, and everybody who watches what was told of.
+    pub(crate) fn committed(&self, emitted: &[Emitted], touched: &[Uuid]) {
+        if !emitted.is_empty() {
+            self.workers.notify_one();
+        }
+        let things = emitted.iter().flat_map(|told| [Some(told.key), told.subject]).flatten();
+        for key in things.chain(touched.iter().copied()) {
+            self.live.tell(key.into());
+        }
     }
 }
 
@@ -144,7 +183,7 @@ pub(crate) async fn work(db: Db, consumer: &'static str, react: React, wake: Wak
             Err(error) => tracing::warn!(%error, consumer, "the outbox cannot be read"),
         }
         tokio::select! {
-            () = wake.0.notified() => {}
+            () = wake.workers.notified() => {}
             () = tokio::time::sleep(POLL) => {}
             _ = stop.changed() => {}
         }

@@ -13,6 +13,7 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use clap::Parser as _;
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
@@ -31,7 +32,8 @@ use crate::{
     gauges, housekeeping,
     issuer::Issuer,
     layer::EntryLayer,
-    outbox::{self, React, Wake},
+    live::{Audience, Ends, Live, relay::Relay},
+    outbox::{self, React},
     peer::{Peers, Resolver, ServiceIdentity},
     schedule::{self, Job},
     telemetry::Telemetry,
@@ -64,8 +66,8 @@ pub struct Service {
     /// Whether each of its statements has one plan that is good for all values, which is made once for a connection. PostgreSQL
     /// would else go on making plans for each call that it takes for better, and that are not (docs/PERFORMANCE.md).
     pub one_plan: bool,
-    /// Its gRPC services.
-    pub routes: fn(&App) -> Routes,
+    /// Its gRPC services, and what works beside them.
+    pub routes: fn(&App, &mut Workers) -> Routes,
     /// How identities become profiles here. None: by what the user service publishes, and by asking it.
     pub accounts: Option<MakeAccounts>,
     /// The services that it calls.
@@ -74,6 +76,43 @@ pub struct Service {
     pub react: Option<React>,
     /// What it does when it is time.
     pub jobs: &'static [Job],
+}
+
+/// What runs beside the calls of a service, until its process is told to stop.
+#[derive(Default)]
+pub struct Workers {
+    always: Vec<Worker>,
+    /// Not where the relay is switched off.
+    relays: Vec<Worker>,
+}
+
+type Worker = Box<dyn FnOnce(Stop) -> BoxFuture<'static, ()> + Send>;
+
+/// Says whether the process was told to stop.
+pub type Stop = watch::Receiver<bool>;
+
+impl Workers {
+    /// Runs `work` until it is told to stop. If it ends before, the process ends.
+    pub fn add<F>(&mut self, work: impl FnOnce(Stop) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.always.push(Box::new(|stop| Box::pin(work(stop))));
+    }
+
+    /// Exchanges wake-ups with the other replicas of `service`, for its streams; `audience` finds those to whom something
+    /// is new. Where the relay is switched off, nobody is told.
+    pub fn exchange_wake_ups(&mut self, app: &App, service: &'static str, audience: Option<Audience>) {
+        let relay = Relay { live: app.live().clone(), db: app.db().clone(), service };
+        let (tell, listen, look) = (relay.clone(), relay.clone(), relay.clone());
+        app.live().share();
+        self.relays.push(Box::new(|stop| Box::pin(tell.tell(stop))));
+        self.add(|stop| listen.listen(stop));
+        self.add(|stop| look.look(stop));
+        if let Some(audience) = audience {
+            self.add(move |stop| relay.widen(audience, stop));
+        }
+    }
 }
 
 /// A service that serves.
@@ -203,14 +242,17 @@ pub fn start(
         Some(accounts) => accounts(&db),
         None => Arc::new(KnownAccounts::new(db.clone(), Arc::clone(&peers))),
     };
-    let wake = Wake::default();
-    let app = App::new(db.clone(), accounts, peers, wake.clone());
     let (stop, stopped) = watch::channel(false);
+    let reads = (usize::from(config.db_connections) / 2).max(1);
+    let ends = Ends::new(config.max_stream(), config.grace().div_f64(4.0), stopped.clone(), reads);
+    let app = App::new(db.clone(), accounts, peers, Live::default(), ends);
+    let wake = app.wake();
     let (addr, plain_addr) =
         (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
 
     let (health, health_server) = tonic_health::server::health_reporter();
-    let mut routes = (service.routes)(&app).add_service(health_server);
+    let mut workers = Workers::default();
+    let mut routes = (service.routes)(&app, &mut workers).add_service(health_server);
     if config.reflection == Switch::On {
         routes = reflected(routes)?;
     }
@@ -218,7 +260,8 @@ pub fn start(
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_connection_age(CONNECTION_AGE)
-        .max_connection_age_grace(config.grace())
+        // Streams are told to go on elsewhere when their own time is over, which is not before this.
+        .max_connection_age_grace(config.max_stream() + config.grace())
         .layer(EntryLayer::new(Arc::clone(&verifier), config.max_in_flight, config.max_call()))
         .add_routes(routes)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), until(stopped.clone()));
@@ -231,7 +274,11 @@ pub fn start(
         }
     });
     tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
-    tasks.spawn(app.standings().clone().work(db.clone(), stopped.clone()));
+    tasks.spawn(app.standings().clone().work(db.clone(), app.live().clone(), stopped.clone()));
+    let relays = workers.relays.into_iter().filter(|_| config.relay == Switch::On);
+    for worker in workers.always.into_iter().chain(relays) {
+        tasks.spawn(worker(stopped.clone()));
+    }
     tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
     for resolver in resolvers {
         tasks.spawn(resolver.work(stopped.clone()));

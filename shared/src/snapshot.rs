@@ -4,10 +4,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crewup_proto::call::Call;
-use futures_util::{
-    StreamExt as _,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt as _, stream};
 use sqlx::Executor as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Response, Status};
@@ -18,6 +15,7 @@ use crate::{
     db::{Db, Lease},
     error::{Error, ErrorReason, Result},
     id::UserId,
+    live::Streamed,
     standing,
 };
 
@@ -25,9 +23,6 @@ use crate::{
 const AT_ONCE: usize = 2;
 /// How long one may take.
 const LONGEST: Duration = Duration::from_secs(300);
-
-/// The stream of an answer.
-pub type Rows<T> = BoxStream<'static, std::result::Result<T, Status>>;
 
 /// A row of a snapshot: the table that it is from, and its columns as a JSON object.
 #[derive(sqlx::FromRow)]
@@ -68,7 +63,7 @@ impl App {
         request: Request<Req>,
         query: &'static str,
         item: fn(SnapshotRow) -> T,
-    ) -> std::result::Result<Response<Rows<T>>, Status> {
+    ) -> std::result::Result<Response<Streamed<T>>, Status> {
         let opened = async {
             let (context, person, _) = self.identify(request).await?;
             let permit = self.snapshots().one()?;

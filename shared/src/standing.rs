@@ -19,6 +19,7 @@ use crate::{
     db::Db,
     error::{Error, ErrorReason, Result},
     id::UserId,
+    live::Live,
 };
 
 /// How old what is known of a standing may be. BanUser and EraseMe answer a little later than this after their commit.
@@ -48,12 +49,23 @@ pub fn admit(standing: Standing, call: &Call) -> Result<()> {
     if standing == Standing::Active || call.also_while.contains(&standing) {
         return Ok(());
     }
-    Err(Error::from(match standing {
+    Err(refusal(standing).into())
+}
+
+/// What a caller of this standing is told who may not make a call.
+pub fn refusal(standing: Standing) -> ErrorReason {
+    match standing {
         Standing::Banned => ErrorReason::UserBanned,
         Standing::Deactivated => ErrorReason::UserDeactivated,
         Standing::Erased => ErrorReason::UserErased,
         Standing::Active | Standing::Unspecified => ErrorReason::Internal,
-    }))
+    }
+}
+
+/// The person's standing, as it is.
+pub async fn look_up(db: &mut PgConnection, user: UserId) -> Result<Standing> {
+    let state = sqlx::query_scalar!("select crewup.user_state($1)", user.0).fetch_one(db).await?;
+    parse(state.as_deref().unwrap_or("erased"))
 }
 
 /// What a process knows of standings.
@@ -92,8 +104,7 @@ impl Standings {
         if let Some(standing) = self.looked_up.get(&user) {
             return Ok(standing);
         }
-        let state = sqlx::query_scalar!("select crewup.user_state($1)", user.0).fetch_one(db).await?;
-        let standing = parse(state.as_deref().unwrap_or("erased"))?;
+        let standing = look_up(db, user).await?;
         self.looked_up.insert(user, standing);
         Ok(standing)
     }
@@ -106,10 +117,16 @@ impl Standings {
         })
     }
 
-    /// Asks again and again who was restricted, until `stop` says so. While it gets no answer, standings are looked up.
-    pub(crate) async fn work(self, db: Db, mut stop: watch::Receiver<bool>) {
+    /// Whether the person was restricted once: then nothing more is heard of it, and whoever must know looks.
+    pub(crate) fn may_be_restricted(&self, user: UserId) -> bool {
+        self.restricted.read().is_ok_and(|known| known.people.contains(&user))
+    }
+
+    /// Asks again and again who was restricted, until `stop` says so, and wakes their streams. While it gets no answer,
+    /// standings are looked up.
+    pub(crate) async fn work(self, db: Db, live: Live, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(error) = self.ask(&db).await {
+            if let Err(error) = self.ask(&db, &live).await {
                 tracing::debug!(%error, "who is restricted could not be read; standings are looked up");
             }
             tokio::select! {
@@ -119,7 +136,7 @@ impl Standings {
         }
     }
 
-    async fn ask(&self, db: &Db) -> Result<()> {
+    async fn ask(&self, db: &Db, live: &Live) -> Result<()> {
         let mut lease = db.lease().await?;
         let (since, server) = self.restricted.read().map_or((0, None), |known| (known.next, known.server));
         let asked = clock::instant();
@@ -133,10 +150,13 @@ impl Standings {
         .await?;
         lease.back();
         if let Ok(mut known) = self.restricted.write() {
-            known.people.extend(added.people);
+            known.people.extend(&added.people);
             known.next = added.next;
             known.server = Some(added.server);
             known.as_of = Some(asked);
+        }
+        for person in added.people {
+            live.wake(person.0.into());
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Traces, metrics and logs (X10): OpenTelemetry, with labels that are bounded and values that are nobody's business
 //! left out - no token, e-mail, text or coordinate.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
 use crewup_proto::call::Call;
 use http::HeaderMap;
 use opentelemetry::{
     KeyValue, global,
-    metrics::Histogram,
+    metrics::{Histogram, UpDownCounter},
     propagation::{Extractor, Injector},
     trace::Status,
 };
@@ -108,6 +108,29 @@ impl CallFigures {
             KeyValue::new("rpc.response.status_code", name(code)),
         ];
         self.0.record(took.as_secs_f64(), &labels);
+    }
+}
+
+/// Counts a stream while it is open, by call.
+pub(crate) struct OpenStream(&'static Call);
+
+impl OpenStream {
+    pub(crate) fn new(call: &'static Call) -> Self {
+        Self::count(call, 1);
+        Self(call)
+    }
+
+    fn count(call: &Call, change: i64) {
+        static OPEN: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| {
+            global::meter("crewup").i64_up_down_counter("crewup.streams").with_description("Open streams").build()
+        });
+        OPEN.add(change, &[KeyValue::new("rpc.method", call.path.trim_start_matches('/'))]);
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        Self::count(self.0, -1);
     }
 }
 

@@ -145,5 +145,5 @@ fn every_error_reason_is_produced_by_a_test() {
     }
 }
 
-/// SLOW_READER, STREAM_MOVED: streams are not built yet (C5, X13). CANCELLED: whoever would see it has gone away.
-const LATER: [ErrorReason; 3] = [ErrorReason::SlowReader, ErrorReason::StreamMoved, ErrorReason::Cancelled];
+/// CANCELLED: whoever would see it has gone away.
+const LATER: [ErrorReason; 1] = [ErrorReason::Cancelled];

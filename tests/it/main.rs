@@ -12,6 +12,7 @@ mod identity;
 mod invariants;
 mod issuer_tls;
 mod limits;
+mod live;
 mod matrix;
 mod migrate;
 mod moderation;

@@ -21,7 +21,7 @@ async fn e3_e4_the_schema_has_one_kind_of_time_and_names_one_clock() {
     none(&mut conn, "instants are timestamptz", sql).await;
     let sql = "select table_name || '.' || column_name from information_schema.columns
         where table_schema = 'public' and table_name <> '_sqlx_migrations'
-            and column_default ~* '(now|current_|clock_|statement_time)' and column_default <> 'crewup.now()'";
+            and column_default ~* '(now|current_(date|time)|localtime|clock_|statement_time)' and column_default <> 'crewup.now()'";
     none(&mut conn, "defaults ask crewup.now()", sql).await;
     let sql = "select p.oid::regprocedure::text from pg_proc p
         where (p.pronamespace = 'crewup'::regnamespace and p.proname <> 'now' or p.proname = 'set_updated_at')

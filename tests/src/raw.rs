@@ -78,9 +78,6 @@ pub fn unary_calls() -> impl Iterator<Item = (&'static str, &'static Call)> {
     CALLS.iter().filter(|call| !call.server_stream).filter_map(|call| {
         let service = call.path.split('.').nth(1)?;
         let built = crate::mesh::SERVICES.iter().any(|built| built.name == service);
-        (built && !LATER.contains(&call.path)).then_some((service, call))
+        built.then_some((service, call))
     })
 }
-
-/// Calls that their services answer UNIMPLEMENTED until their issue.
-const LATER: [&str; 1] = ["/crewup.group.v1.GroupService/SendTyping"];

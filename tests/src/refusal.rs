@@ -1,6 +1,6 @@
 //! Errors as a client sees them.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use crewup_proto::error::ErrorReason;
 use tonic::{Code, Status};
@@ -17,6 +17,10 @@ pub struct Refusal {
     pub fields: Vec<String>,
     /// The text.
     pub message: String,
+    /// `RetryInfo`.
+    pub retry_after: Option<Duration>,
+    /// The number from which a stream that was cut goes on.
+    pub sequence: Option<i64>,
 }
 
 impl Refusal {
@@ -36,7 +40,14 @@ impl Refusal {
             .map(|at| at.field.clone())
             .collect();
         fields.sort();
-        Self { code: status.code(), reason: info.reason.clone(), fields, message: status.message().to_owned() }
+        Self {
+            code: status.code(),
+            reason: info.reason.clone(),
+            fields,
+            message: status.message().to_owned(),
+            retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
+            sequence: info.metadata.get("sequence").and_then(|number| number.parse().ok()),
+        }
     }
 }
 

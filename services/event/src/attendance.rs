@@ -93,7 +93,7 @@ impl<'a> Desk<'a> {
             Ok(Answer::Changed(change)) => change,
         };
         if change.queue == Queue::Keep && model::freed(&event, &change) == 0 {
-            tell_who_left(self.tx, &event, caller, &change);
+            tell(self.tx, &event, caller, &change);
             self.decided.push((caller, change));
             return Ok(Ok(answered(change.status, None)));
         }
@@ -141,14 +141,22 @@ async fn apply(tx: &mut Tx, event: &Event, user: UserId, change: &Change) -> Res
     let freed = model::freed(event, change);
     let joins = change.queue == Queue::Join;
     let promoted = store::seats::apply(tx.db(), event.id, user, change, if joins { 0 } else { freed }, now).await?;
-    tell_who_left(tx, event, user, change);
-    if joins && freed > 0 { store::seats::promote(tx.db(), event.id, now).await } else { Ok(promoted) }
+    tell(tx, event, user, change);
+    let promoted = if joins && freed > 0 { store::seats::promote(tx.db(), event.id, now).await? } else { promoted };
+    tell_promoted(tx, event.id, &promoted);
+    Ok(promoted)
 }
 
 /// Leaving a cancelled event keeps the crews (E16).
-fn tell_who_left(tx: &mut Tx, event: &Event, user: UserId, change: &Change) {
-    if change.frees() && !event.is_cancelled {
-        tx.emit(Topic::AttendanceLeft, event.id, Some(user.0));
+fn tell(tx: &mut Tx, event: &Event, user: UserId, change: &Change) {
+    let leaves = change.frees() && !event.is_cancelled;
+    tx.emit(if leaves { Topic::AttendanceLeft } else { Topic::AttendanceChanged }, event.id, Some(user.0));
+}
+
+/// Tells of who moved up from the waitlist.
+pub(crate) fn tell_promoted(tx: &mut Tx, event: EventId, promoted: &[UserId]) {
+    for user in promoted {
+        tx.emit(Topic::AttendanceChanged, event, Some(user.0));
     }
 }
 

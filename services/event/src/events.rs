@@ -11,7 +11,7 @@ use crewup_shared::{
 };
 
 use crate::{
-    access,
+    access, attendance,
     model::{self, Draft, Edit, Event},
     store::{self, events::Hold},
 };
@@ -32,6 +32,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result
         let draft = Draft::parse(&mut fields, &event, now);
         fields.done()?;
         store::events::insert(cx.db(), id, caller, &draft, now).await?;
+        cx.tx.emit(Topic::EventEdited, id, Some(caller.0));
     }
     let event = store::events::get(cx.db(), caller, id).await?;
     Ok(CreateEventResponse { event: Some(event.to_wire(caller)) })
@@ -54,11 +55,11 @@ pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateEventRequest) -> Result
         store::events::keep_access(cx.db(), id, now).await?;
     }
     if event.waiting > 0 && event.capacity_after(&draft) != event.capacity {
-        store::seats::promote(cx.db(), id, now).await?;
+        let promoted = store::seats::promote(cx.db(), id, now).await?;
+        attendance::tell_promoted(&mut cx.tx, id, &promoted);
     }
-    if event.differs_materially(&draft) {
-        cx.tx.emit(Topic::EventChanged, id, None);
-    }
+    let topic = if event.differs_materially(&draft) { Topic::EventChanged } else { Topic::EventEdited };
+    cx.tx.emit(topic, id, None);
     let event = store::events::get(cx.db(), caller, id).await?;
     Ok(UpdateEventResponse { event: Some(event.to_wire(caller)) })
 }
@@ -101,6 +102,7 @@ pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteEventRequest) -> Result
         return Err(ErrorReason::EventHasHistory.into());
     }
     store::events::delete(cx.db(), id, now).await?;
+    cx.tx.emit(Topic::EventEdited, id, None);
     Ok(DeleteEventResponse {})
 }
 

@@ -16,6 +16,7 @@ mod react;
 mod rpc;
 mod search;
 mod store;
+mod watch;
 
 use crewup_proto::crewup::event::{
     internal::v1::event_internal_service_server::EventInternalServiceServer,
@@ -23,7 +24,7 @@ use crewup_proto::crewup::event::{
 };
 use crewup_shared::{
     app::App,
-    server::{LARGEST_REQUEST, Service},
+    server::{LARGEST_REQUEST, Service, Workers},
 };
 use tonic::service::Routes;
 
@@ -32,7 +33,7 @@ pub static SERVICE: Service = Service {
     name: "event",
     port: 50051,
     plain_port: 9051,
-    schema: 16,
+    schema: 17,
     one_plan: true,
     routes,
     accounts: None,
@@ -41,7 +42,8 @@ pub static SERVICE: Service = Service {
     jobs: &[],
 };
 
-fn routes(app: &App) -> Routes {
+fn routes(app: &App, workers: &mut Workers) -> Routes {
+    workers.exchange_wake_ups(app, SERVICE.name, None);
     let events = EventServiceServer::new(rpc::Rpc::new(app)).max_decoding_message_size(LARGEST_REQUEST);
     let internal = EventInternalServiceServer::new(rpc::Rpc::new(app)).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(events).add_service(internal)

@@ -21,7 +21,12 @@ pub(crate) fn react(tx: &mut Tx, claim: Claim) -> BoxFuture<'_, Result<()>> {
     Box::pin(async move {
         match claim.topic {
             Topic::UserStanding => user_standing(tx, UserId(claim.key)).await,
-            Topic::AttendanceLeft | Topic::EventChanged | Topic::CrewMembers | Topic::AlertChanged => Ok(()),
+            Topic::AttendanceLeft
+            | Topic::AttendanceChanged
+            | Topic::EventChanged
+            | Topic::EventEdited
+            | Topic::CrewMembers
+            | Topic::AlertChanged => Ok(()),
         }
     })
 }

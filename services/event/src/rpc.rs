@@ -1,5 +1,4 @@
-//! The dispatch table: one line for each call. Streams come with their issue; until then tonic's default answers
-//! UNIMPLEMENTED.
+//! The dispatch table: one line for each call.
 
 use crewup_proto::{
     crewup::event::internal::v1::{
@@ -7,10 +6,13 @@ use crewup_proto::{
     },
     event::{event_service_server::EventService, *},
 };
-use crewup_shared::app::{App, Meeting};
+use crewup_shared::{
+    app::{App, Meeting},
+    live::Streamed,
+};
 use tonic::{Request, Response, Status};
 
-use crate::{attendance, describe, events, invitations, lists, search};
+use crate::{attendance, describe, events, invitations, lists, search, watch};
 
 /// The event service's calls.
 pub(crate) struct Rpc(pub(crate) App, Meeting<SetAttendanceRequest, SetAttendanceResponse>);
@@ -83,6 +85,10 @@ impl EventService for Rpc {
 
     async fn accept_invitation(&self, req: Request<AcceptInvitationRequest>) -> Answer<AcceptInvitationResponse> {
         self.0.write(req, invitations::accept).await
+    }
+
+    async fn watch_events(&self, req: Request<WatchEventsRequest>) -> Answer<Streamed<WatchEventsResponse>> {
+        self.0.stream(req, watch::open).await
     }
 }
 

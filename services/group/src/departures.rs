@@ -22,6 +22,8 @@ pub(crate) async fn depart(tx: &mut Tx, crew: &Crew, user: UserId, cause: Cause)
         Succession::Ends => store::crews::archive(tx.db(), crew.id, None, now).await?,
     }
     tx.emit(Topic::CrewMembers, crew.id, None);
+    // The person's own streams end (C6).
+    tx.touch(user);
     Ok(())
 }
 

@@ -17,8 +17,10 @@ mod members;
 mod messages;
 mod model;
 mod react;
+mod rooms;
 mod rpc;
 mod store;
+mod stream;
 
 use crewup_proto::crewup::group::{
     internal::v1::group_internal_service_server::GroupInternalServiceServer,
@@ -26,16 +28,18 @@ use crewup_proto::crewup::group::{
 };
 use crewup_shared::{
     app::App,
-    server::{LARGEST_REQUEST, Service},
+    server::{LARGEST_REQUEST, Service, Workers},
 };
 use tonic::service::Routes;
+
+use crate::rooms::Rooms;
 
 /// What makes this service the group service.
 pub static SERVICE: Service = Service {
     name: "group",
     port: 50052,
     plain_port: 9052,
-    schema: 15,
+    schema: 17,
     one_plan: false,
     routes,
     accounts: None,
@@ -44,8 +48,13 @@ pub static SERVICE: Service = Service {
     jobs: &[],
 };
 
-fn routes(app: &App) -> Routes {
-    let crews = GroupServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+fn routes(app: &App, workers: &mut Workers) -> Routes {
+    let rooms = Rooms::new();
+    let (reader, db, live) = (rooms.clone(), app.db().clone(), app.live().clone());
+    workers.exchange_wake_ups(app, SERVICE.name, None);
+    workers.add(|stop| reader.work(db, live, stop));
+    let crews =
+        GroupServiceServer::new(rpc::Rpc { app: app.clone(), rooms }).max_decoding_message_size(LARGEST_REQUEST);
     let internal = rpc::InternalRpc(app.clone());
     let internal = GroupInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(crews).add_service(internal)

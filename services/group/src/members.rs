@@ -127,9 +127,10 @@ pub(crate) async fn list_banned(cx: &mut ReadCx, req: &ListBannedMembersRequest)
     Ok(ListBannedMembersResponse { members: members.collect(), next_page_token })
 }
 
-/// The crew that a change is about, under its lock, as the caller sees it.
+/// The crew that a change is about, under its lock, as the caller sees it. Who watches it is woken when that is committed.
 pub(crate) async fn held(cx: &mut WriteCx, id: GroupId) -> Result<Crew> {
     let caller = cx.caller.id;
+    cx.tx.touch(id);
     store::crews::held(cx.db(), caller, false, id, Hold::Change).await
 }
 

@@ -90,6 +90,7 @@ pub(crate) async fn delete(cx: &mut WriteCx, req: &DeleteMessageRequest) -> Resu
     let (caller, now, moderator) = (cx.caller.id, cx.now(), access::is_moderator(&cx.caller));
     let crew = message(cx, id).await?.group_id;
     let crew = store::crews::held(cx.db(), caller, moderator, crew, Hold::Change).await?;
+    cx.tx.touch(crew.id);
     // Again, under the crew's lock.
     let old = message(cx, id).await?;
     let deleter = old.deleter(&crew, &cx.caller, moderator)?;

@@ -26,7 +26,11 @@ pub(crate) fn react(tx: &mut Tx, claim: Claim) -> BoxFuture<'_, Result<()>> {
                 attendance_left(tx, EventId(claim.key), UserId(user)).await
             }
             Topic::UserStanding => user_standing(tx, UserId(claim.key)).await,
-            Topic::EventChanged | Topic::CrewMembers | Topic::AlertChanged => Ok(()),
+            Topic::AttendanceChanged
+            | Topic::EventChanged
+            | Topic::EventEdited
+            | Topic::CrewMembers
+            | Topic::AlertChanged => Ok(()),
         }
     })
 }

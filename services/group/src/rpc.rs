@@ -1,5 +1,4 @@
-//! The dispatch tables: one line for each call. StreamGroup and SendTyping come with their issue; until then tonic's default
-//! answers UNIMPLEMENTED.
+//! The dispatch tables: one line for each call.
 
 use crewup_proto::{
     crewup::group::internal::v1::{
@@ -7,13 +6,26 @@ use crewup_proto::{
     },
     group::{group_service_server::GroupService, *},
 };
-use crewup_shared::app::App;
+use crewup_shared::{app::App, live::Streamed};
 use tonic::{Request, Response, Status};
 
-use crate::{crews, describe, invitations, joins, lists, members, messages};
+use crate::{
+    crews, describe, invitations, joins, lists, members, messages,
+    rooms::Rooms,
+    stream::{self, At},
+};
 
 /// The group service's calls.
-pub(crate) struct Rpc(pub(crate) App);
+pub(crate) struct Rpc {
+    pub(crate) app: App,
+    pub(crate) rooms: Rooms,
+}
+
+impl Rpc {
+    fn at<Req>(&self, request: Request<Req>) -> Request<At<Req>> {
+        request.map(|request| At { request, rooms: self.rooms.clone() })
+    }
+}
 
 /// The calls that only services make.
 pub(crate) struct InternalRpc(pub(crate) App);
@@ -23,114 +35,122 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl GroupService for Rpc {
     async fn create_group(&self, req: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
-        self.0.write(req, crews::create).await
+        self.app.write(req, crews::create).await
     }
 
     async fn get_group(&self, req: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
-        self.0.read(req, lists::get).await
+        self.app.read(req, lists::get).await
     }
 
     async fn list_groups(&self, req: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
-        self.0.read(req, lists::of_event).await
+        self.app.read(req, lists::of_event).await
     }
 
     async fn list_my_groups(&self, req: Request<ListMyGroupsRequest>) -> Answer<ListMyGroupsResponse> {
-        self.0.read(req, lists::of_caller).await
+        self.app.read(req, lists::of_caller).await
     }
 
     async fn search_groups(&self, req: Request<SearchGroupsRequest>) -> Answer<SearchGroupsResponse> {
-        self.0.read(req, lists::search).await
+        self.app.read(req, lists::search).await
     }
 
     async fn update_group(&self, req: Request<UpdateGroupRequest>) -> Answer<UpdateGroupResponse> {
-        self.0.write(req, crews::update).await
+        self.app.write(req, crews::update).await
     }
 
     async fn delete_group(&self, req: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {
-        self.0.write(req, crews::delete).await
+        self.app.write(req, crews::delete).await
     }
 
     async fn join_group(&self, req: Request<JoinGroupRequest>) -> Answer<JoinGroupResponse> {
-        self.0.write(req, joins::join).await
+        self.app.write(req, joins::join).await
     }
 
     async fn leave_group(&self, req: Request<LeaveGroupRequest>) -> Answer<LeaveGroupResponse> {
-        self.0.write(req, members::leave).await
+        self.app.write(req, members::leave).await
     }
 
     async fn list_members(&self, req: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
-        self.0.read(req, members::list).await
+        self.app.read(req, members::list).await
     }
 
     async fn update_member(&self, req: Request<UpdateMemberRequest>) -> Answer<UpdateMemberResponse> {
-        self.0.write_on(req, |req| req.member.iter().map(|member| &*member.user_id).collect(), members::update).await
+        self.app.write_on(req, |req| req.member.iter().map(|member| &*member.user_id).collect(), members::update).await
     }
 
     async fn remove_member(&self, req: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
-        self.0.write_on(req, |req| vec![&req.user_id], members::remove).await
+        self.app.write_on(req, |req| vec![&req.user_id], members::remove).await
     }
 
     async fn unban_member(&self, req: Request<UnbanMemberRequest>) -> Answer<UnbanMemberResponse> {
-        self.0.write_on(req, |req| vec![&req.user_id], members::unban).await
+        self.app.write_on(req, |req| vec![&req.user_id], members::unban).await
     }
 
     async fn list_banned_members(&self, req: Request<ListBannedMembersRequest>) -> Answer<ListBannedMembersResponse> {
-        self.0.read(req, members::list_banned).await
+        self.app.read(req, members::list_banned).await
     }
 
     async fn cancel_join_request(&self, req: Request<CancelJoinRequestRequest>) -> Answer<CancelJoinRequestResponse> {
-        self.0.write(req, joins::cancel).await
+        self.app.write(req, joins::cancel).await
     }
 
     async fn list_join_requests(&self, req: Request<ListJoinRequestsRequest>) -> Answer<ListJoinRequestsResponse> {
-        self.0.read(req, joins::list).await
+        self.app.read(req, joins::list).await
     }
 
     async fn approve_join_request(
         &self,
         req: Request<ApproveJoinRequestRequest>,
     ) -> Answer<ApproveJoinRequestResponse> {
-        self.0.write_found(req, joins::who_asked, joins::approve).await
+        self.app.write_found(req, joins::who_asked, joins::approve).await
     }
 
     async fn reject_join_request(&self, req: Request<RejectJoinRequestRequest>) -> Answer<RejectJoinRequestResponse> {
-        self.0.write(req, joins::reject).await
+        self.app.write(req, joins::reject).await
     }
 
     async fn create_invitation(&self, req: Request<CreateInvitationRequest>) -> Answer<CreateInvitationResponse> {
-        self.0.write(req, invitations::create).await
+        self.app.write(req, invitations::create).await
     }
 
     async fn revoke_invitation(&self, req: Request<RevokeInvitationRequest>) -> Answer<RevokeInvitationResponse> {
-        self.0.write(req, invitations::revoke).await
+        self.app.write(req, invitations::revoke).await
     }
 
     async fn list_invitations(&self, req: Request<ListInvitationsRequest>) -> Answer<ListInvitationsResponse> {
-        self.0.read(req, invitations::list).await
+        self.app.read(req, invitations::list).await
     }
 
     async fn accept_invitation(&self, req: Request<AcceptInvitationRequest>) -> Answer<AcceptInvitationResponse> {
-        self.0.write(req, joins::accept).await
+        self.app.write(req, joins::accept).await
     }
 
     async fn send_message(&self, req: Request<SendMessageRequest>) -> Answer<SendMessageResponse> {
-        self.0.write(req, messages::send).await
+        self.app.write(req, messages::send).await
     }
 
     async fn update_message(&self, req: Request<UpdateMessageRequest>) -> Answer<UpdateMessageResponse> {
-        self.0.write(req, messages::update).await
+        self.app.write(req, messages::update).await
     }
 
     async fn delete_message(&self, req: Request<DeleteMessageRequest>) -> Answer<DeleteMessageResponse> {
-        self.0.write(req, messages::delete).await
+        self.app.write(req, messages::delete).await
     }
 
     async fn list_messages(&self, req: Request<ListMessagesRequest>) -> Answer<ListMessagesResponse> {
-        self.0.read(req, messages::list).await
+        self.app.read(req, messages::list).await
+    }
+
+    async fn stream_group(&self, req: Request<StreamGroupRequest>) -> Answer<Streamed<StreamGroupResponse>> {
+        self.app.stream(self.at(req), stream::open).await
+    }
+
+    async fn send_typing(&self, req: Request<SendTypingRequest>) -> Answer<SendTypingResponse> {
+        self.app.read(self.at(req), stream::send_typing).await
     }
 
     async fn mark_read(&self, req: Request<MarkReadRequest>) -> Answer<MarkReadResponse> {
-        self.0.write(req, messages::mark_read).await
+        self.app.write(req, messages::mark_read).await
     }
 }
 

@@ -19,7 +19,7 @@ mod store;
 use crewup_proto::moderation::moderation_service_server::ModerationServiceServer;
 use crewup_shared::{
     app::App,
-    server::{LARGEST_REQUEST, Service},
+    server::{LARGEST_REQUEST, Service, Workers},
 };
 use tonic::service::Routes;
 
@@ -37,7 +37,7 @@ pub static SERVICE: Service = Service {
     jobs: &[],
 };
 
-fn routes(app: &App) -> Routes {
+fn routes(app: &App, _: &mut Workers) -> Routes {
     let moderation = ModerationServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(moderation)
 }

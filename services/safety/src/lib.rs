@@ -16,6 +16,7 @@ mod rpc;
 mod store;
 mod sweep;
 mod trigger;
+mod watch;
 
 use crewup_proto::crewup::safety::{
     internal::v1::safety_internal_service_server::SafetyInternalServiceServer,
@@ -23,16 +24,18 @@ use crewup_proto::crewup::safety::{
 };
 use crewup_shared::{
     app::App,
-    server::{LARGEST_REQUEST, Service},
+    server::{LARGEST_REQUEST, Service, Workers},
 };
 use tonic::service::Routes;
+
+use crate::watch::Deliveries;
 
 /// What makes this service the safety service.
 pub static SERVICE: Service = Service {
     name: "safety",
     port: 50054,
     plain_port: 9054,
-    schema: 15,
+    schema: 17,
     one_plan: false,
     routes,
     accounts: None,
@@ -41,8 +44,13 @@ pub static SERVICE: Service = Service {
     jobs: &[escalate::JOB, sweep::EXPIRE, sweep::WIPE],
 };
 
-fn routes(app: &App) -> Routes {
-    let alerts = SafetyServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
+fn routes(app: &App, workers: &mut Workers) -> Routes {
+    let deliveries = Deliveries::default();
+    let (keeper, of) = (deliveries.clone(), app.clone());
+    workers.exchange_wake_ups(app, SERVICE.name, Some(watch::audience));
+    workers.add(|stop| keeper.work(of, stop));
+    let alerts =
+        SafetyServiceServer::new(rpc::Rpc { app: app.clone(), deliveries }).max_decoding_message_size(LARGEST_REQUEST);
     let internal =
         SafetyInternalServiceServer::new(rpc::InternalRpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(alerts).add_service(internal)

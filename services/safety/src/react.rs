@@ -18,7 +18,11 @@ pub(crate) fn react(tx: &mut Tx, claim: Claim) -> BoxFuture<'_, Result<()>> {
         match claim.topic {
             Topic::CrewMembers => crew_members(tx, GroupId(claim.key)).await,
             Topic::UserStanding => user_standing(tx, UserId(claim.key)).await,
-            Topic::AttendanceLeft | Topic::EventChanged | Topic::AlertChanged => Ok(()),
+            Topic::AttendanceLeft
+            | Topic::AttendanceChanged
+            | Topic::EventChanged
+            | Topic::EventEdited
+            | Topic::AlertChanged => Ok(()),
         }
     })
 }

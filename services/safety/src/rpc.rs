@@ -1,5 +1,4 @@
-//! The dispatch tables: one line for each call. WatchAlerts comes with the streams; until then tonic's default answers
-//! UNIMPLEMENTED.
+//! The dispatch tables: one line for each call.
 
 use crewup_proto::{
     crewup::safety::internal::v1::{
@@ -7,13 +6,19 @@ use crewup_proto::{
     },
     safety::{safety_service_server::SafetyService, *},
 };
-use crewup_shared::app::App;
+use crewup_shared::{app::App, live::Streamed};
 use tonic::{Request, Response, Status};
 
-use crate::{alerts, describe, lists, trigger};
+use crate::{
+    alerts, describe, lists, trigger,
+    watch::{self, At, Deliveries},
+};
 
 /// The safety service's calls.
-pub(crate) struct Rpc(pub(crate) App);
+pub(crate) struct Rpc {
+    pub(crate) app: App,
+    pub(crate) deliveries: Deliveries,
+}
 
 /// The calls that only services make.
 pub(crate) struct InternalRpc(pub(crate) App);
@@ -23,27 +28,32 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl SafetyService for Rpc {
     async fn trigger_alert(&self, req: Request<TriggerAlertRequest>) -> Answer<TriggerAlertResponse> {
-        self.0.write(req, trigger::trigger).await
+        self.app.write(req, trigger::trigger).await
     }
 
     async fn get_alert(&self, req: Request<GetAlertRequest>) -> Answer<GetAlertResponse> {
-        self.0.read(req, lists::get).await
+        self.app.read(req, lists::get).await
     }
 
     async fn list_alerts(&self, req: Request<ListAlertsRequest>) -> Answer<ListAlertsResponse> {
-        self.0.read(req, lists::list).await
+        self.app.read(req, lists::list).await
     }
 
     async fn update_alert(&self, req: Request<UpdateAlertRequest>) -> Answer<UpdateAlertResponse> {
-        self.0.write(req, alerts::update).await
+        self.app.write(req, alerts::update).await
     }
 
     async fn acknowledge_alert(&self, req: Request<AcknowledgeAlertRequest>) -> Answer<AcknowledgeAlertResponse> {
-        self.0.write(req, alerts::acknowledge).await
+        self.app.write(req, alerts::acknowledge).await
     }
 
     async fn resolve_alert(&self, req: Request<ResolveAlertRequest>) -> Answer<ResolveAlertResponse> {
-        self.0.write(req, alerts::resolve).await
+        self.app.write(req, alerts::resolve).await
+    }
+
+    async fn watch_alerts(&self, req: Request<WatchAlertsRequest>) -> Answer<Streamed<WatchAlertsResponse>> {
+        let deliveries = self.deliveries.clone();
+        self.app.stream(req.map(|request| At { request, deliveries }), watch::open).await
     }
 }
 

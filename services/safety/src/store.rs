@@ -15,7 +15,7 @@ macro_rules! seen {
             $crate::model::Alert,
             r#"select a.id as "id!: crewup_shared::id::AlertId", a.user_id as "user_id!: crewup_shared::id::UserId",
                       a.first_name as "first_name!", a.last_name as "last_name!", a.state as "state!", a.level as "level!",
-                      a.next_level_at, a.excluded_group_ids as "excluded_group_ids!",
+                      a.next_level_at, a.publish_count as "publish_count!", a.revision as "revision!", a.excluded_group_ids as "excluded_group_ids!",
                       a.excluded_user_ids as "excluded_user_ids!", a.created_at as "created_at!",
                       a.updated_at as "updated_at!", a.expires_at as "expires_at!", a.closed_at,
                       a.resolved_by as "resolved_by: crewup_shared::id::UserId", a.resolver_first_name,

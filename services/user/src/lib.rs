@@ -26,7 +26,7 @@ use crewup_proto::crewup::user::{
 use crewup_shared::{
     app::{Accounts, App},
     db::Db,
-    server::{LARGEST_REQUEST, Service},
+    server::{LARGEST_REQUEST, Service, Workers},
 };
 use tonic::service::Routes;
 
@@ -50,7 +50,7 @@ fn accounts(db: &Db) -> Arc<dyn Accounts> {
     Arc::new(LocalAccounts(db.clone()))
 }
 
-fn routes(app: &App) -> Routes {
+fn routes(app: &App, _: &mut Workers) -> Routes {
     let people = UserServiceServer::new(rpc::Rpc(app.clone())).max_decoding_message_size(LARGEST_REQUEST);
     let internal = rpc::InternalRpc { app: app.clone(), accounts: LocalAccounts(app.db().clone()) };
     let internal = UserInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);

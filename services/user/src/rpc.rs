@@ -8,7 +8,7 @@ use crewup_proto::{
     },
     user::{user_service_server::UserService, *},
 };
-use crewup_shared::{app::App, error::Error, snapshot::Rows, standing};
+use crewup_shared::{app::App, error::Error, live::Streamed, standing};
 use tonic::{Request, Response, Status};
 
 use crate::{accounts, accounts::LocalAccounts, blocks, describe, erase, export, me, people, ratings};
@@ -76,7 +76,7 @@ impl UserService for Rpc {
         erased
     }
 
-    async fn export_me(&self, req: Request<ExportMeRequest>) -> Answer<Rows<ExportMeResponse>> {
+    async fn export_me(&self, req: Request<ExportMeRequest>) -> Answer<Streamed<ExportMeResponse>> {
         self.0.snapshot(req, export::EVERYTHING, export::row).await
     }
 

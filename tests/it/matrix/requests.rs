@@ -156,6 +156,7 @@ async fn of_crews(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
         "DeleteMessage" => encoded(group::DeleteMessageRequest { message_id: scene.message().await.into() }),
         "ListMessages" => encoded(group::ListMessagesRequest { group_id, ..Default::default() }),
         "MarkRead" => encoded(group::MarkReadRequest { group_id, sequence: 1 }),
+        "SendTyping" => encoded(group::SendTypingRequest { group_id }),
         _ => None,
     }
 }

@@ -5,10 +5,12 @@ mod crews;
 mod events;
 mod moderation;
 mod people;
+mod streams;
 
 pub use crews::{crew, private_crew};
 pub use events::{party, private_party};
 pub use moderation::{ban_of, report_of};
+pub use streams::Live;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use crewup_shared::{
     error::Result,
     id::{EventId, UserId},
+    live::Revision,
     page::Page,
 };
 use serde::{Deserialize, Serialize};
@@ -112,4 +113,29 @@ pub(crate) async fn banned_until(db: &mut PgConnection, user: UserId) -> Result<
     let ban =
         sqlx::query_scalar!("select expires_at from api_bans where user_id = $1", user.0).fetch_optional(db).await?;
     Ok(ban)
+}
+
+/// The events that a person made, goes to, is interested in or waits for, which are not over, with a number that grows
+/// whenever what is seen of them changes. No span: see WatchEvents, which asks at each wake-up.
+pub(crate) async fn watched(db: &mut PgConnection, user: UserId) -> Result<Vec<Revision>> {
+    let events = sqlx::query_as!(
+        Revision,
+        r#"select e.id as "id!", e.revision + s.revision as "revision!"
+           from (
+               select a.event_id as id from event_attendees a
+               where a.user_id = $1 and a.status in ('going', 'interested')
+               union
+               select w.event_id from event_waitlist w where w.user_id = $1
+               union
+               select o.id from events o where o.creator_id = $1
+           ) m
+           join crewup.events_seen_by($1, false) e on e.id = m.id
+           join event_seats s on s.event_id = m.id
+           where e.effective_end > crewup.now()
+           order by e.event_start, e.id"#,
+        user.0,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(events)
 }

@@ -51,7 +51,8 @@ impl Position {
     }
 }
 
-/// One row of the timeline: a message, or what happened to a member. `user` is the sender, or whom it is about.
+/// One row of the timeline: a message, what became of one, or what happened to a member. `user` is the sender, or whom it is
+/// about.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) sequence: i64,
@@ -65,6 +66,9 @@ pub(crate) struct Entry {
     pub(crate) actor_first_name: Option<String>,
     pub(crate) actor_last_name: Option<String>,
     pub(crate) message_id: Option<MessageId>,
+    /// The message's own number, which an edit does not change.
+    pub(crate) message_sequence: Option<i64>,
+    pub(crate) sent_at: Option<DateTime<Utc>>,
     pub(crate) content: Option<String>,
     pub(crate) is_edited: Option<bool>,
     pub(crate) edited_at: Option<DateTime<Utc>>,
@@ -87,6 +91,8 @@ impl Entry {
         let actor = self.actor().map(|actor| actor.to_wire());
         Ok(match self.kind.as_str() {
             "message" => Content::Message(self.message(crew)?.to_wire()),
+            "message_edited" => Content::MessageEdited(self.message(crew)?.to_wire()),
+            "message_deleted" => Content::MessageDeleted(self.message(crew)?.to_wire()),
             "member_joined" => {
                 let role = if self.detail.as_deref() == Some("admin") { MemberRole::Admin } else { MemberRole::Member };
                 Content::MemberJoined(MemberJoined { person, role: role.into(), approved_by: actor })
@@ -123,13 +129,13 @@ impl Entry {
         Ok(Message {
             id: self.message_id.ok_or_else(|| Error::internal("a message without an id"))?,
             group_id: crew,
-            sequence: self.sequence,
+            sequence: self.message_sequence.unwrap_or(self.sequence),
             sender_id: self.user_id,
             first_name: self.first_name.clone(),
             last_name: self.last_name.clone(),
             content: self.content.clone().unwrap_or_default(),
             is_edited: self.is_edited.unwrap_or_default(),
-            sent_at: self.created_at,
+            sent_at: self.sent_at.unwrap_or(self.created_at),
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
             deleted_as: self.deleted_as.clone(),

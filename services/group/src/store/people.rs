@@ -1,4 +1,4 @@
-//! What a reaction needs to know of a person.
+//! What reactions and streams need to know of people.
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
@@ -6,6 +6,8 @@ use crewup_shared::{
     id::{EventId, GroupId, UserId},
 };
 use sqlx::PgConnection;
+
+use crate::model::Person;
 
 /// Until when a person is banned: outer None: not at all; inner None: without an end.
 #[tracing::instrument(skip_all)]
@@ -39,4 +41,23 @@ pub(crate) async fn crews(
     .fetch_all(db)
     .await?;
     Ok(crews)
+}
+
+/// The names of some people, and the time. No span: see [`super::timeline::news`].
+pub(crate) async fn named(db: &mut PgConnection, ids: &[UserId]) -> Result<(Vec<Person>, DateTime<Utc>)> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select u.id as "id?: UserId", u.first_name as "first_name?: String", u.last_name as "last_name?: String",
+                  crewup.now() as "now!"
+           from unnest($1::uuid[]) p (id)
+           left join api_users u on u.id = p.id"#,
+        &ids,
+    )
+    .fetch_all(db)
+    .await?;
+    let now = rows.first().map_or(DateTime::UNIX_EPOCH, |row| row.now);
+    let people = rows
+        .into_iter()
+        .filter_map(|row| Some(Person { id: row.id?, first_name: row.first_name?, last_name: row.last_name? }));
+    Ok((people.collect(), now))
 }

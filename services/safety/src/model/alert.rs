@@ -29,6 +29,8 @@ pub(crate) struct Alert {
     pub(crate) state: String,
     pub(crate) level: i32,
     pub(crate) next_level_at: Option<DateTime<Utc>>,
+    pub(crate) publish_count: i32,
+    pub(crate) revision: i64,
     pub(crate) excluded_group_ids: Vec<Uuid>,
     pub(crate) excluded_user_ids: Vec<Uuid>,
     pub(crate) created_at: DateTime<Utc>,
@@ -107,6 +109,11 @@ impl Alert {
             accuracy: self.accuracy_meters,
             recorded_at: self.recorded_at?,
         })
+    }
+
+    /// Whether it reaches this person, who is not known to have got it (S13).
+    pub(crate) fn is_undelivered(&self, user: UserId) -> bool {
+        self.recipients.iter().any(|recipient| recipient.user_id == user.0 && recipient.delivered_at.is_none())
     }
 
     /// In words, without the place (M6).

@@ -6,6 +6,7 @@ use crewup_shared::{
     id::{AlertId, UserId},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     model::{Alert, Edit, Resolver},
@@ -17,6 +18,17 @@ use crate::{
 pub(crate) async fn get(db: &mut PgConnection, viewer: UserId, moderates: bool, id: AlertId) -> Result<Alert> {
     let alert = seen!("crewup.alerts_seen_by($1, $2)", "where a.id = $3", viewer.0, moderates, id.0);
     alert.fetch_optional(db).await?.ok_or_else(|| ErrorReason::NotFound.into())
+}
+
+/// Those of `alerts` that the viewer sees. No span: WatchAlerts asks at each wake-up.
+pub(crate) async fn batch(
+    db: &mut PgConnection,
+    viewer: UserId,
+    moderates: bool,
+    alerts: &[Uuid],
+) -> Result<Vec<Alert>> {
+    let alerts = seen!("crewup.alerts_seen_by($1, $2)", "where a.id = any($3)", viewer.0, moderates, alerts);
+    Ok(alerts.fetch_all(db).await?)
 }
 
 /// As [`get`], under the lock that orders all changes of an alert.

@@ -1,0 +1,109 @@
+//! An open transaction: who was entered, what it will tell, whom it will wake.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use crewup_proto::call::Standing;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    db::{Db, Lease},
+    error::{Error, ErrorReason, Result},
+    id::UserId,
+    outbox::{self, Emitted, Topic},
+    standing,
+};
+
+/// An open transaction that has entered some people.
+pub struct Tx {
+    lease: Lease,
+    /// `crewup.now()`.
+    pub now: DateTime<Utc>,
+    standings: HashMap<UserId, Standing>,
+    emitted: Vec<Emitted>,
+    touched: Vec<Uuid>,
+}
+
+impl Tx {
+    /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Nobody is entered by
+    /// timed work and by reactions, which learn from what they claim whom they act on. Handlers never begin; [`super::Accounts`]
+    /// does, which comes before any call is a person's.
+    pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
+        let mut lease = db.lease().await?;
+        lease.execute("begin").await?;
+        let mut tx = Self {
+            lease,
+            now: DateTime::UNIX_EPOCH,
+            standings: HashMap::new(),
+            emitted: Vec::new(),
+            touched: Vec::new(),
+        };
+        if people.is_empty() {
+            tx.now = sqlx::query_scalar!(r#"select crewup.now() as "now!""#).fetch_one(&mut *tx.lease).await?;
+        } else {
+            tx.enter(people).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Enters one person; for reactions, which learn whom they act on from the claim that they hold.
+    pub async fn enter_person(&mut self, person: UserId) -> Result<()> {
+        self.enter(&[person.0]).await
+    }
+
+    async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
+        let rows = sqlx::query!(
+            r#"select entered_at as "entered_at!", user_id as "user_id!: UserId", state as "state!"
+               from crewup.enter($1, $2)"#,
+            people[0],
+            &people[1..],
+        )
+        .fetch_all(&mut *self.lease)
+        .await?;
+        for row in rows {
+            self.now = row.entered_at;
+            self.standings.insert(row.user_id, standing::parse(&row.state)?);
+        }
+        Ok(())
+    }
+
+    /// The connection, for store functions.
+    pub fn db(&mut self) -> &mut PgConnection {
+        &mut self.lease
+    }
+
+    /// The standing of a person who was entered. None: there is no such person.
+    pub fn standing(&self, user: UserId) -> Option<Standing> {
+        self.standings.get(&user).copied()
+    }
+
+    /// Tells the other services, at commit, that something happened to `key` (X8).
+    pub fn emit(&mut self, topic: Topic, key: impl Into<Uuid>, subject: Option<Uuid>) {
+        self.emitted.push(Emitted { topic, key: key.into(), subject });
+    }
+
+    /// Wakes, after the commit, who watches a thing of which no other service is told. What is emitted wakes by itself.
+    pub fn touch(&mut self, key: impl Into<Uuid>) {
+        self.touched.push(key.into());
+    }
+
+    /// Writes what was emitted, commits, and wakes the workers and who watches.
+    pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
+        let done = if self.emitted.is_empty() {
+            self.lease.execute("commit").await
+        } else {
+            self.lease.execute(AssertSqlSafe(outbox::told_and_committed(&self.emitted))).await
+        };
+        if let Err(error) = done {
+            self.lease.close();
+            let unknown = matches!(error, sqlx::Error::Io(_));
+            let error = Error::from(error);
+            // Whether it was committed is not known: the caller's request id finds out, a second run would not.
+            return Err(if unknown { Error::from(ErrorReason::DependencyUnavailable).because(error) } else { error });
+        }
+        self.lease.back();
+        wake.committed(&self.emitted, &self.touched);
+        Ok(())
+    }
+}
