@@ -41,7 +41,10 @@ fn main() -> Result<()> {
     // What a service does not serve yet answers UNIMPLEMENTED by the generated default.
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
-    tonic_prost_build::configure().generate_default_stubs(true).compile_fds_with_config(set, config)?;
+    tonic_prost_build::configure()
+        .generate_default_stubs(true)
+        .codec_path("crate::codec::SmallCodec")
+        .compile_fds_with_config(set, config)?;
     Ok(())
 }
 

@@ -104,6 +104,8 @@ through_the_edge() {
     done
     ( cd web/client && CREWUP_TOKEN_HOST=$(cd "$ROOT" && ./dev token host) CREWUP_EDGE_URL=http://127.0.0.1:18080 \
         CREWUP_EDGE_TLS_URL=https://127.0.0.1:18443 npm run --silent test:browser ) || code=$?
+    ( cd web/client && CREWUP_TOKEN_HOST=$(cd "$ROOT" && ./dev token host) CREWUP_TOKEN_GUEST=$(cd "$ROOT" && ./dev token guest) \
+        CREWUP_EDGE_URL=http://127.0.0.1:18080 CREWUP_GROUP_METRICS=http://127.0.0.1:19052/metrics npm run --silent test:node ) || code=$?
     tests/up.sh || code=$?
     # Last: the story moves the clock. The rules hold after it, too.
     local database=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup
@@ -128,8 +130,9 @@ run_tests() {
     need_cargo_deny
     step "licences, bans and sources of dependencies (the advisories need a network)" \
         licences_are_good
-    suite "Rust" cargo test --workspace --no-fail-fast
+    # First: a Rust test runs it through the edge.
     suite "the TypeScript client" web_client
+    suite "Rust" cargo test --workspace --no-fail-fast
     suite "the edge's configuration in Envoy" node envoy/test.mjs
     cargo build -q "${BINARIES[@]}" -p crewup-tests
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge

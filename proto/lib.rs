@@ -3,6 +3,8 @@
 //!
 //! Everything here is generated from `proto/**/*.proto`; the comments there are the documentation.
 
+pub mod codec;
+
 /// One module for each package. `internal` calls are made by services only.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod crewup {

@@ -54,6 +54,8 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "10s"),
                 ("client_connection_check_interval", "1s"),
                 ("timezone", "UTC"),
+                // It compiles a plan by its guessed cost: a quarter of a second, for queries of some milliseconds.
+                ("jit", "off"),
                 // How alike two words must be to be a typo of each other (E23).
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);

@@ -32,11 +32,16 @@ pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<S
     let id = MessageId::new();
     let message = match cx.once(request_id, req, id.0).await? {
         Once::First => {
-            let crew = held(cx, crew).await?;
-            access::member(&crew)?;
-            crew.must_be_open()?;
-            match store::messages::send(cx.db(), id, crew.id, caller, &content, now).await? {
+            // Not held: nobody but the sender, who is entered, can end the membership, unless the crew is archived, and
+            // that is seen below.
+            let Some(chat) = store::messages::chat(cx.db(), crew, caller).await? else {
+                return Err(why_not(cx, crew).await?);
+            };
+            chat.must_be_open()?;
+            cx.tx.touch(crew);
+            match store::messages::send(cx.db(), id, crew, caller, &content, now).await? {
                 Sent::Stored(message) => message,
+                Sent::Archived => return Err(why_not(cx, crew).await?),
                 Sent::TooMany(free_at) => {
                     let wait = (free_at - now).to_std().unwrap_or_default();
                     return Err(Error::from(ErrorReason::RateLimited).retry_after(wait));
@@ -140,6 +145,12 @@ pub(crate) async fn mark_read(cx: &mut WriteCx, req: &MarkReadRequest) -> Result
     let sequence = req.sequence.min(crew.last_sequence);
     let (read_sequence, unread_count) = store::messages::mark_read(cx.db(), id, caller, sequence, now).await?;
     Ok(MarkReadResponse { read_sequence, unread_count })
+}
+
+/// Why somebody cannot write in a crew, who is no member of it, or sees no such crew.
+async fn why_not(cx: &mut WriteCx, crew: GroupId) -> Result<Error> {
+    let caller = cx.caller.id;
+    Ok(access::why_not_member(&store::crews::get(cx.db(), caller, crew).await?).into())
 }
 
 async fn message(cx: &mut WriteCx, id: MessageId) -> Result<Message> {

@@ -9,7 +9,7 @@ mod message;
 mod request;
 
 pub(crate) use content::content;
-pub(crate) use crew::{Crew, HostEvent, OPEN_AFTER_CANCELLATION, OPEN_AFTER_END, Person};
+pub(crate) use crew::{Chat, Crew, HostEvent, OPEN_AFTER_CANCELLATION, OPEN_AFTER_END, Person};
 pub(crate) use departure::{Cause, Succession};
 pub(crate) use edit::{Draft, Edit, required};
 pub(crate) use entry::{Entry, Position};

@@ -182,7 +182,8 @@ impl App {
             _counted: OpenStream::new(context.call),
         };
         let span = tracing::Span::current();
-        let items = stream::unfold(Some(open), move |open| {
+        // Boxed: it is moved with each item.
+        let items = stream::unfold(Some(Box::new(open)), move |open| {
             async move {
                 let mut open = open?;
                 match open.next().await {
@@ -250,7 +251,8 @@ impl<F: Feed> Open<F> {
                     self.beat = now + self.heartbeat;
                     return item;
                 }
-                Woken::Caller => self.look().await?,
+                // Boxed: a stream that waits has no room for what reading takes.
+                Woken::Caller => Box::pin(self.look()).await?,
                 Woken::Stop => self.end_soon(),
                 Woken::Time => {
                     let now = Instant::from_std(clock::instant());
@@ -261,7 +263,7 @@ impl<F: Feed> Open<F> {
                         self.beat = now + self.heartbeat;
                         return Ok(self.feed.heartbeat(clock::utc()));
                     }
-                    self.look().await?;
+                    Box::pin(self.look()).await?;
                 }
             }
         }

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -78,7 +77,7 @@ pub trait Things: Send + Sync + 'static {
 
 /// The feed of a state stream.
 pub struct WatchFeed<T: Things> {
-    things: Arc<T>,
+    things: T,
     woken: Subscription,
     /// What was sent, in which revision.
     known: HashMap<Uuid, i64>,
@@ -102,7 +101,7 @@ impl<T: Things> WatchFeed<T> {
         let mut woken = cx.live().subscribe();
         woken.add(cx.caller.id.0);
         Self {
-            things: Arc::new(things),
+            things,
             woken,
             known: HashMap::new(),
             changed: VecDeque::new(),

@@ -2,9 +2,12 @@
 
 mod alerts;
 mod chat;
+mod edge;
 mod events;
 mod killed;
+mod resumed;
 mod rights;
+mod rolling;
 mod slow;
 
 use crewup_tests::{Mesh, Persona, persona::crew};

@@ -13,6 +13,29 @@ pub(crate) const OPEN_AFTER_END: i32 = 48;
 /// And after its cancellation (E16).
 pub(crate) const OPEN_AFTER_CANCELLATION: i32 = 72;
 
+/// What decides whether a crew's chat can be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chat {
+    pub(crate) effective_end: DateTime<Utc>,
+    pub(crate) event_cancelled_at: Option<DateTime<Utc>>,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Chat {
+    /// From when it can be read only (C15, E16).
+    fn closes_at(&self) -> DateTime<Utc> {
+        match self.event_cancelled_at {
+            Some(cancelled) => cancelled + TimeDelta::hours(OPEN_AFTER_CANCELLATION.into()),
+            None => self.effective_end + TimeDelta::hours(OPEN_AFTER_END.into()),
+        }
+    }
+
+    /// C15.
+    pub(crate) fn must_be_open(&self) -> Result<()> {
+        if self.now < self.closes_at() { Ok(()) } else { Err(ErrorReason::ChatClosed.into()) }
+    }
+}
+
 /// A person as a crew shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -103,17 +126,19 @@ impl Crew {
         self.admin_ids.as_deref().unwrap_or_default()
     }
 
+    fn chat(&self) -> Chat {
+        let &Self { effective_end, event_cancelled_at, now, .. } = self;
+        Chat { effective_end, event_cancelled_at, now }
+    }
+
     /// From when the chat can be read only (C15, E16).
     pub(crate) fn chat_closes_at(&self) -> DateTime<Utc> {
-        match self.event_cancelled_at {
-            Some(cancelled) => cancelled + TimeDelta::hours(OPEN_AFTER_CANCELLATION.into()),
-            None => self.effective_end + TimeDelta::hours(OPEN_AFTER_END.into()),
-        }
+        self.chat().closes_at()
     }
 
     /// C15.
     pub(crate) fn must_be_open(&self) -> Result<()> {
-        if self.now < self.chat_closes_at() { Ok(()) } else { Err(ErrorReason::ChatClosed.into()) }
+        self.chat().must_be_open()
     }
 
     /// Whether the viewer may become a member at all, in whatever way (G2, G8, E16). A place is another question: a full

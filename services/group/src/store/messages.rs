@@ -3,23 +3,44 @@
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
-    error::{Error, Result},
+    error::Result,
     id::{GroupId, MessageId, UserId},
 };
 use sqlx::PgConnection;
 
-use crate::model::{Deleter, Message, RATE_COUNT, RATE_SECONDS};
+use crate::model::{Chat, Deleter, Message, RATE_COUNT, RATE_SECONDS};
 
 /// What became of a message that was sent.
 pub(crate) enum Sent {
     /// It is in the timeline.
     Stored(Message),
+    /// The crew was archived meanwhile.
+    Archived,
     /// The sender sent too many; at this time the oldest of them no longer counts (C13).
     TooMany(DateTime<Utc>),
 }
 
-/// Sends a message, unless its sender has sent [`RATE_COUNT`] in the last [`RATE_SECONDS`]. The crew is held, and the
-/// sender entered, so that the count is exact.
+/// What decides whether a member can write. None: the sender is no member, or sees no such crew.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn chat(db: &mut PgConnection, crew: GroupId, sender: UserId) -> Result<Option<Chat>> {
+    let chat = sqlx::query_as!(
+        Chat,
+        r#"select e.effective_end as "effective_end!", e.cancelled_at as event_cancelled_at, crewup.now() as "now!"
+           from groups g
+           join group_members m on m.group_id = g.id and m.user_id = $2
+           join crewup.api_events_seen_by($2, false) e on e.id = g.event_id
+           where g.id = $1"#,
+        crew.0,
+        sender.0,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(chat)
+}
+
+/// Sends a message, unless its sender has sent [`RATE_COUNT`] in the last [`RATE_SECONDS`]. The sender is entered, so that
+/// the count is exact; the crew's row of counters is locked by what it gives the message's number. An archived crew has no
+/// members (G10).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn send(
     db: &mut PgConnection,
@@ -41,7 +62,7 @@ pub(crate) async fn send(
              having count(*) >= $6
          ), seats as (
              update group_seats set last_sequence = last_sequence + 1
-             where group_id = $2 and not exists (select from full_until)
+             where group_id = $2 and members > 0 and not exists (select from full_until)
              returning last_sequence
          ), sent as (
              insert into messages (id, group_id, sender_id, content, sequence, sent_at, updated_at)
@@ -64,10 +85,11 @@ pub(crate) async fn send(
     if let Some(free_at) = row.free_at {
         return Ok(Sent::TooMany(free_at));
     }
+    let Some(sequence) = row.sequence else { return Ok(Sent::Archived) };
     Ok(Sent::Stored(Message {
         id,
         group_id: crew,
-        sequence: row.sequence.ok_or_else(|| Error::internal("a crew without its counters"))?,
+        sequence,
         sender_id: sender,
         first_name: row.first_name,
         last_name: row.last_name,

@@ -101,6 +101,7 @@ const event = {
   maxAttendees: 12,
 };
 let made;
+let crewId;
 
 const tests = [
   ["GetMe answers the caller's own profile", async () => {
@@ -133,7 +134,7 @@ const tests = [
     const group = { eventId: made.id, name: "Bridge spotters" };
     const formed = await page.call("group", "createGroup", { group, requestId: randomUUID() });
     assert.equal(formed.error, undefined, JSON.stringify(formed.error));
-    const groupId = formed.answer.group.id;
+    const groupId = (crewId = formed.answer.group.id);
     const sent = await page.call("group", "sendMessage", { groupId, content: "Grüezi 👋", requestId: randomUUID() });
     assert.equal(sent.error, undefined, JSON.stringify(sent.error));
     const read = await page.call("group", "listMessages", { groupId });
@@ -187,6 +188,44 @@ const tests = [
     assert.equal(error, undefined, JSON.stringify(error));
     assert.equal(answer.event.id, made.id);
     assert.deepEqual([...protocols], ["h2"]);
+  }],
+  // Without h2 a browser would have six connections, and the calls none.
+  ["eight live chats of one tab, over TLS, all hear ten messages once and in order, and are aborted", async () => {
+    const { page: tab, call, said } = await open(ORIGIN, EDGE_TLS, TOKEN);
+    const session = await browser.newCDPSession(tab);
+    await session.send("Network.enable");
+    const streams = new Map();
+    let cancelled = 0;
+    session.on("Network.requestWillBeSent", ({ requestId, request }) => {
+      if (request.method === "POST" && request.url.endsWith("/StreamGroup")) streams.set(requestId, undefined);
+    });
+    session.on("Network.responseReceived", ({ requestId, response }) => {
+      if (streams.has(requestId)) streams.set(requestId, response.protocol);
+    });
+    session.on("Network.loadingFailed", ({ requestId, canceled }) => {
+      if (streams.has(requestId) && canceled) cancelled += 1;
+    });
+    const listening = await tab.evaluate((id) => globalThis.listen(id, 8), crewId);
+    assert.deepEqual(listening.map(({ states }) => states.at(-1)), Array(8).fill("live"), said.join("\n"));
+
+    const texts = Array.from({ length: 10 }, (_, at) => `message ${at + 1}`);
+    for (const content of texts) {
+      const { error } = await call("group", "sendMessage", { groupId: crewId, content });
+      assert.equal(error, undefined, JSON.stringify(error));
+    }
+    const all = (count) => globalThis.heard().every(({ messages }) => messages.length >= count);
+    await tab.waitForFunction(all, texts.length, { timeout: 10_000 }).catch(() => {}); // What is missing is said below.
+    for (const { messages, sequences } of await tab.evaluate(() => globalThis.heard())) {
+      assert.deepEqual(messages, texts);
+      assert.ok(sequences.every((sequence, at) => Number(sequence) === Number(sequences[0]) + at), String(sequences));
+    }
+
+    const over = await tab.evaluate(() => globalThis.hush());
+    assert.deepEqual(over.map(({ states }) => states), Array(8).fill(["connecting", "live", "ended"]));
+    // The events of the browser come a moment later than the page's.
+    for (let turn = 0; cancelled < 8 && turn < 50; turn += 1) await tab.waitForTimeout(100);
+    assert.equal(cancelled, 8);
+    assert.deepEqual([...streams.values()], Array(8).fill("h2"));
   }],
 ];
 
