@@ -131,7 +131,7 @@ impl Feed for ChatFeed {
             if let Some(entry) = self.ready.front() {
                 if self.ends_with(entry) {
                     // It may be of an earlier time: who is a member again reads on.
-                    Box::pin(self.must_be_member(cx)).await?;
+                    cx.apart(self.must_be_member(cx)).await?;
                 }
                 if let Some(entry) = self.ready.pop_front() {
                     self.cursor = entry.sequence;
@@ -145,9 +145,9 @@ impl Feed for ChatFeed {
                 After::Older(behind) if self.until.is_none() && behind > HOPELESS => {
                     return Err(ErrorReason::SlowReader.into());
                 }
-                After::Older(_) => Box::pin(self.read(cx)).await?,
+                After::Older(_) => cx.apart(self.read(cx)).await?,
                 After::Archived => {
-                    Box::pin(self.must_be_member(cx)).await?;
+                    cx.apart(self.must_be_member(cx)).await?;
                     return Err(ErrorReason::NotMember.into());
                 }
                 After::Nothing => {
@@ -167,7 +167,7 @@ impl Feed for ChatFeed {
     }
 
     async fn check(&mut self, cx: &StreamCx) -> Result<()> {
-        Box::pin(self.must_be_member(cx)).await
+        cx.apart(self.must_be_member(cx)).await
     }
 
     fn ended(&self, error: Error) -> Error {

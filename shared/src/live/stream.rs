@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 use tonic::{Request, Response, Status};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use super::Subscription;
 use crate::{
@@ -48,9 +48,17 @@ pub struct StreamCx {
     pub caller: Caller,
     db: Db,
     reads: Arc<Semaphore>,
+    /// The call's.
+    span: Span,
 }
 
 impl StreamCx {
+    /// Runs what is seldom run, such as a read, in the call's span and on the heap: a stream that waits has no room for it,
+    /// and one that is only asked whether there is something needs no span.
+    pub fn apart<F: Future>(&self, work: F) -> Instrumented<Pin<Box<F>>> {
+        Box::pin(work).instrument(self.span.clone())
+    }
+
     /// A connection for one read. Streams wait for each other, however many are woken at once, and leave connections to
     /// the calls.
     pub async fn lease(&self) -> Result<StreamLease> {
@@ -177,21 +185,20 @@ impl App {
             heartbeat,
             beat: Instant::from_std(now + heartbeat),
             timer: Box::pin(tokio::time::sleep(heartbeat)),
-            cx: StreamCx { caller, db: self.db().clone(), reads: Arc::clone(&ends.reads) },
+            cx: StreamCx { caller, db: self.db().clone(), reads: Arc::clone(&ends.reads), span: Span::current() },
             ends,
             _counted: OpenStream::new(context.call),
         };
-        let span = tracing::Span::current();
         // Boxed: it is moved with each item.
-        let items = stream::unfold(Some(Box::new(open)), move |open| {
-            async move {
-                let mut open = open?;
-                match open.next().await {
-                    Ok(item) => Some((Ok(item), Some(open))),
-                    Err(error) => Some((Err(open.feed.ended(error).into_status()), None)),
+        let items = stream::unfold(Some(Box::new(open)), move |open| async move {
+            let mut open = open?;
+            match open.next().await {
+                Ok(item) => Some((Ok(item), Some(open))),
+                Err(error) => {
+                    let status = open.cx.span.in_scope(|| open.feed.ended(error).into_status());
+                    Some((Err(status), None))
                 }
             }
-            .instrument(span.clone())
         });
         Ok(items.boxed())
     }
@@ -237,7 +244,10 @@ impl<F: Feed> Open<F> {
             if self.standings.may_be_restricted(self.cx.caller.id) {
                 due = due.min(now + LOOK);
             }
-            self.timer.as_mut().reset(due);
+            // Not with every item: where the timer ends too early, that is found when it does.
+            if self.timer.is_elapsed() || self.timer.deadline() > due {
+                self.timer.as_mut().reset(due);
+            }
             // In this order: a busy stream must not outlive its rights.
             let woken = tokio::select! {
                 biased;
@@ -251,8 +261,7 @@ impl<F: Feed> Open<F> {
                     self.beat = now + self.heartbeat;
                     return item;
                 }
-                // Boxed: a stream that waits has no room for what reading takes.
-                Woken::Caller => Box::pin(self.look()).await?,
+                Woken::Caller => self.look().await?,
                 Woken::Stop => self.end_soon(),
                 Woken::Time => {
                     let now = Instant::from_std(clock::instant());
@@ -263,7 +272,9 @@ impl<F: Feed> Open<F> {
                         self.beat = now + self.heartbeat;
                         return Ok(self.feed.heartbeat(clock::utc()));
                     }
-                    Box::pin(self.look()).await?;
+                    if self.standings.may_be_restricted(self.cx.caller.id) {
+                        self.look().await?;
+                    }
                 }
             }
         }
@@ -281,10 +292,15 @@ impl<F: Feed> Open<F> {
 
     /// Something happened to the caller: looks at the rights again (C6).
     async fn look(&mut self) -> Result<()> {
-        let opened = self.cx.caller.standing;
-        let mut lease = self.cx.lease().await?;
-        let standing = standing::look_up(&mut lease, self.cx.caller.id).await?;
-        lease.back();
+        let cx = &self.cx;
+        let opened = cx.caller.standing;
+        let standing = cx.apart(async {
+            let mut lease = cx.lease().await?;
+            let standing = standing::look_up(&mut lease, cx.caller.id).await?;
+            lease.back();
+            Ok::<_, Error>(standing)
+        });
+        let standing = standing.await?;
         standing::admit(standing, self.call)?;
         // Even where the call itself is still allowed, it would now show something else.
         if standing != opened && standing != Standing::Active {

@@ -198,11 +198,10 @@ impl<T: Things> Feed for WatchFeed<T> {
                 return Ok(item);
             }
             if !self.changed.is_empty() {
-                // Boxed: a stream that waits has no room for what reading takes.
-                Box::pin(self.read(cx)).await?;
+                cx.apart(self.read(cx)).await?;
             } else if self.is_old {
                 tokio::time::sleep_until(self.calm_until.into()).await;
-                Box::pin(self.compare(cx)).await?;
+                cx.apart(self.compare(cx)).await?;
             } else if !self.is_live {
                 self.is_live = true;
                 return Ok(T::live());
