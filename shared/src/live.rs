@@ -14,6 +14,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -87,6 +88,16 @@ impl Live {
     /// From here on the other replicas are told.
     pub(crate) fn share(&self) {
         self.0.is_shared.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until no stream is open here, at most for `longest`.
+    pub(crate) async fn emptied(&self, longest: Duration) {
+        let emptied = async {
+            while !self.nobody_waits() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(longest, emptied).await;
     }
 
     fn nobody_waits(&self) -> bool {

@@ -274,10 +274,18 @@ pub fn start(
         }
     });
     tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
-    tasks.spawn(app.standings().clone().work(db.clone(), app.live().clone(), stopped.clone()));
+    // What serves streams ends after them.
+    let (stop_workers, workers_stopped) = watch::channel(false);
+    let (live, told, longest) = (app.live().clone(), stopped.clone(), config.grace());
+    tasks.spawn(async move {
+        until(told).await;
+        live.emptied(longest).await;
+        let _ = stop_workers.send(true);
+    });
+    tasks.spawn(app.standings().clone().work(db.clone(), app.live().clone(), workers_stopped.clone()));
     let relays = workers.relays.into_iter().filter(|_| config.relay == Switch::On);
     for worker in workers.always.into_iter().chain(relays) {
-        tasks.spawn(worker(stopped.clone()));
+        tasks.spawn(worker(workers_stopped.clone()));
     }
     tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
     for resolver in resolvers {

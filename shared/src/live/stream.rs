@@ -35,6 +35,9 @@ use crate::{
 /// How often the standing of a caller is looked at who was restricted before.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// So many look at standings at once.
+const LOOKS: usize = 2;
+
 /// Bounds and default of the interval between signs of life, in seconds.
 const HEARTBEAT: RangeInclusive<i32> = 5..=60;
 const DEFAULT_HEARTBEAT: i32 = 20;
@@ -48,6 +51,7 @@ pub struct StreamCx {
     pub caller: Caller,
     db: Db,
     reads: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     /// The call's.
     span: Span,
 }
@@ -62,7 +66,11 @@ impl StreamCx {
     /// A connection for one read. Streams wait for each other, however many are woken at once, and leave connections to
     /// the calls.
     pub async fn lease(&self) -> Result<StreamLease> {
-        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(Error::internal)?;
+        self.lease_by(&self.reads).await
+    }
+
+    async fn lease_by(&self, turn: &Arc<Semaphore>) -> Result<StreamLease> {
+        let permit = Arc::clone(turn).acquire_owned().await.map_err(Error::internal)?;
         Ok(StreamLease { lease: self.db.lease().await?, _permit: permit })
     }
 }
@@ -124,13 +132,16 @@ pub struct Ends {
     spread: Duration,
     stop: watch::Receiver<bool>,
     reads: Arc<Semaphore>,
+    /// Who looks whether somebody was banned does not wait for all that are woken by an event.
+    looks: Arc<Semaphore>,
 }
 
 impl Ends {
     /// A stream ends after `longest`, or up to a fifth earlier, and at any time of `spread` after `stop` says so: those that
     /// began together do not end together. `reads` of them read from the database at once.
     pub fn new(longest: Duration, spread: Duration, stop: watch::Receiver<bool>, reads: usize) -> Self {
-        Self { longest, spread, stop, reads: Arc::new(Semaphore::new(reads)) }
+        let (reads, looks) = (Arc::new(Semaphore::new(reads)), Arc::new(Semaphore::new(LOOKS)));
+        Self { longest, spread, stop, reads, looks }
     }
 }
 
@@ -185,7 +196,13 @@ impl App {
             heartbeat,
             beat: Instant::from_std(now + heartbeat),
             timer: Box::pin(tokio::time::sleep(heartbeat)),
-            cx: StreamCx { caller, db: self.db().clone(), reads: Arc::clone(&ends.reads), span: Span::current() },
+            cx: StreamCx {
+                caller,
+                db: self.db().clone(),
+                reads: Arc::clone(&ends.reads),
+                looks: Arc::clone(&ends.looks),
+                span: Span::current(),
+            },
             ends,
             _counted: OpenStream::new(context.call),
         };
@@ -258,7 +275,7 @@ impl<F: Feed> Open<F> {
             };
             match woken {
                 Woken::Feed(item) => {
-                    self.beat = now + self.heartbeat;
+                    self.beat = Instant::from_std(clock::instant()) + self.heartbeat;
                     return item;
                 }
                 Woken::Caller => self.look().await?,
@@ -295,7 +312,7 @@ impl<F: Feed> Open<F> {
         let cx = &self.cx;
         let opened = cx.caller.standing;
         let standing = cx.apart(async {
-            let mut lease = cx.lease().await?;
+            let mut lease = cx.lease_by(&cx.looks).await?;
             let standing = standing::look_up(&mut lease, cx.caller.id).await?;
             lease.back();
             Ok::<_, Error>(standing)
