@@ -17,9 +17,12 @@ use crewup_shared::{
     live::{Live, WakeUp},
     server::Stop,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
-use crate::store::{people, timeline};
+use crate::{
+    model::Entry,
+    store::{people, timeline},
+};
 
 /// So many of a crew's newest entries are kept.
 const KEPT: usize = 64;
@@ -40,8 +43,6 @@ pub(crate) struct Rooms(Arc<Open>);
 
 struct Open {
     rooms: Mutex<HashMap<GroupId, Weak<Room>>>,
-    /// A room was opened: what was committed since its crew was read woke nobody.
-    opened: Notify,
     typed: moka::sync::Cache<(GroupId, UserId), ()>,
 }
 
@@ -85,11 +86,11 @@ pub(crate) enum After {
 impl Rooms {
     pub(crate) fn new() -> Self {
         let typed = moka::sync::Cache::builder().time_to_live(TYPING_AGAIN).max_capacity(100_000).build();
-        Self(Arc::new(Open { rooms: Mutex::default(), opened: Notify::new(), typed }))
+        Self(Arc::new(Open { rooms: Mutex::default(), typed }))
     }
 
     /// Opens the room of a crew whose newest number was `last`, or joins those who are there.
-    pub(crate) fn join(&self, crew: GroupId, last: i64) -> Arc<Room> {
+    pub(crate) fn join(&self, live: &Live, crew: GroupId, last: i64) -> Arc<Room> {
         let mut rooms = lock(&self.0.rooms);
         if let Some(room) = rooms.get(&crew).and_then(Weak::upgrade) {
             return room;
@@ -97,7 +98,8 @@ impl Rooms {
         let recent = Recent { last, entries: VecDeque::new(), is_archived: false, typing: Vec::new() };
         let room = Arc::new(Room { crew, recent: Mutex::new(recent), changes: watch::Sender::new(0) });
         rooms.insert(crew, Arc::downgrade(&room));
-        self.0.opened.notify_one();
+        // What was committed since the crew was read woke nobody.
+        live.wake(crew.0.into());
         room
     }
 
@@ -116,7 +118,6 @@ impl Rooms {
         loop {
             let woken = tokio::select! {
                 woken = every.next() => Some(woken),
-                () = self.0.opened.notified() => None,
                 () = tokio::time::sleep_until(look.into()) => None,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
@@ -191,15 +192,16 @@ async fn read(db: &Db, rooms: &[Arc<Room>]) -> Result<()> {
             let (mut entries, mut is_archived) = (Vec::new(), false);
             while let Some(one) = news.next_if(|one| one.crew == room.crew) {
                 is_archived |= one.is_archived;
-                if let Some(entry) = one.entry {
-                    entries.push(Arc::new(entry.to_wire(room.crew)?));
-                }
+                entries.extend(one.entry);
             }
             if entries.len() == usize::try_from(BITE).unwrap_or_default() {
                 full.push(room);
                 is_archived = false;
             }
-            room.add(entries, is_archived)?;
+            // One that cannot go on does not hold up the others.
+            if let Err(error) = room.add(entries, is_archived) {
+                tracing::error!(%error, crew = %room.crew.0, "a crew's streams cannot go on");
+            }
         }
         left = full;
     }
@@ -241,7 +243,7 @@ impl Room {
         lock(&self.recent).is_archived
     }
 
-    fn add(&self, entries: Vec<Arc<TimelineEntry>>, is_archived: bool) -> Result<()> {
+    fn add(&self, entries: Vec<Entry>, is_archived: bool) -> Result<()> {
         if entries.is_empty() && !is_archived {
             return Ok(());
         }
@@ -250,6 +252,8 @@ impl Room {
             // C2 is broken, or we are: better nothing than a gap.
             return Err(Error::internal(format!("crew {} goes on with {first:?} after {}", self.crew.0, self.last())));
         }
+        let entries: Vec<_> =
+            entries.iter().map(|entry| entry.to_wire(self.crew).map(Arc::new)).collect::<Result<_>>()?;
         self.change(|recent, _| {
             recent.last += i64::try_from(entries.len()).unwrap_or_default();
             recent.entries.extend(entries);

@@ -48,7 +48,10 @@ pub(crate) async fn open(cx: &mut ReadCx, at: &At<StreamGroupRequest>) -> Result
     access::member(&crew)?;
     let after = after.unwrap_or(crew.last_sequence);
     Position::After(after).must_be_in(crew.last_sequence)?;
-    Ok((ChatFeed::new(at.rooms.join(id, crew.last_sequence), id, caller, after, crew.last_sequence), heartbeat))
+    Ok((
+        ChatFeed::new(at.rooms.join(cx.live(), id, crew.last_sequence), id, caller, after, crew.last_sequence),
+        heartbeat,
+    ))
 }
 
 /// SendTyping (C11).
