@@ -128,15 +128,12 @@ impl Rooms {
                     self.all()
                 }
             };
-            let told = self.of(woken.iter().flatten().filter(|wake_up| wake_up.by.is_some()));
+            let writers = self.writers(woken.iter().flatten());
             let done = async {
                 for rooms in rooms.chunks(TOGETHER) {
                     read(&db, rooms).await?;
                 }
-                if let Some(woken) = woken.filter(|_| !told.is_empty()) {
-                    self.typing(&db, woken.into_iter()).await?;
-                }
-                Ok::<_, Error>(())
+                typing(&db, writers).await
             };
             if let Err(error) = done.await {
                 tracing::warn!(%error, "what is new in the crews could not be read; once more in a second");
@@ -156,25 +153,32 @@ impl Rooms {
         rooms.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Lets the rooms know who is writing.
-    async fn typing(&self, db: &Db, woken: impl Iterator<Item = WakeUp>) -> Result<()> {
-        let typing: Vec<_> = woken.filter_map(|wake_up| Some((GroupId(wake_up.key), UserId(wake_up.by?)))).collect();
-        let ids: Vec<_> = typing.iter().map(|(_, user)| *user).collect();
-        let mut lease = db.lease().await?;
-        let (people, now) = people::named(&mut lease, &ids).await?;
-        lease.back();
-        let over = clock::instant() + TYPING;
-        for (crew, user) in typing {
-            let room = lock(&self.0.rooms).get(&crew).and_then(Weak::upgrade);
-            let (Some(room), Some(person)) = (room, people.iter().find(|person| person.id == user)) else { continue };
-            let typing = Typing { person: Some(person.to_wire()), expire_time: Some(timestamp(now + TYPING)) };
-            room.change(|recent, change| {
-                recent.typing.retain(|writer| writer.id != user && writer.over > clock::instant());
-                recent.typing.push(Writer { id: user, typing, change, over });
-            });
-        }
-        Ok(())
+    /// Who is writing, in the rooms that are open.
+    fn writers<'a>(&self, woken: impl Iterator<Item = &'a WakeUp>) -> Vec<(Arc<Room>, UserId)> {
+        let rooms = lock(&self.0.rooms);
+        woken.filter_map(|one| Some((rooms.get(&GroupId(one.key))?.upgrade()?, UserId(one.by?)))).collect()
     }
+}
+
+/// Lets the rooms know who is writing.
+async fn typing(db: &Db, writers: Vec<(Arc<Room>, UserId)>) -> Result<()> {
+    if writers.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = writers.iter().map(|(_, user)| *user).collect();
+    let mut lease = db.lease().await?;
+    let (people, now) = people::named(&mut lease, &ids).await?;
+    lease.back();
+    let over = clock::instant() + TYPING;
+    for (room, user) in writers {
+        let Some(person) = people.iter().find(|person| person.id == user) else { continue };
+        let typing = Typing { person: Some(person.to_wire()), expire_time: Some(timestamp(now + TYPING)) };
+        room.change(|recent, change| {
+            recent.typing.retain(|writer| writer.id != user && writer.over > clock::instant());
+            recent.typing.push(Writer { id: user, typing, change, over });
+        });
+    }
+    Ok(())
 }
 
 /// Reads what is new in some rooms, in one query, until nothing is left.
@@ -194,13 +198,12 @@ async fn read(db: &Db, rooms: &[Arc<Room>]) -> Result<()> {
                 is_archived |= one.is_archived;
                 entries.extend(one.entry);
             }
-            if entries.len() == usize::try_from(BITE).unwrap_or_default() {
-                full.push(room);
-                is_archived = false;
-            }
-            // One that cannot go on does not hold up the others.
-            if let Err(error) = room.add(entries, is_archived) {
-                tracing::error!(%error, crew = %room.crew.0, "a crew's streams cannot go on");
+            let is_full = entries.len() == usize::try_from(BITE).unwrap_or_default();
+            match room.add(entries, is_archived && !is_full) {
+                Ok(()) if is_full => full.push(room),
+                Ok(()) => {}
+                // One that cannot go on does not hold up the others.
+                Err(error) => tracing::error!(%error, crew = %room.crew.0, "a crew's streams cannot go on"),
             }
         }
         left = full;
