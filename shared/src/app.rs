@@ -22,7 +22,7 @@ use crate::{
     error::{Error, ErrorReason, Result},
     id::UserId,
     idempotency::{self, Once},
-    live::{Ends, Live},
+    live::{Live, StreamLimits},
     outbox,
     peer::Peers,
     snapshot::Snapshots,
@@ -79,7 +79,7 @@ pub struct App {
     standings: Standings,
     snapshots: Snapshots,
     live: Live,
-    ends: Ends,
+    stream_limits: StreamLimits,
     wake: outbox::Wake,
 }
 
@@ -121,9 +121,15 @@ where
 
 impl App {
     /// Puts the parts together.
-    pub fn new(db: Db, accounts: Arc<dyn Accounts>, peers: Arc<Peers>, live: Live, ends: Ends) -> Self {
+    pub fn new(
+        db: Db,
+        accounts: Arc<dyn Accounts>,
+        peers: Arc<Peers>,
+        live: Live,
+        stream_limits: StreamLimits,
+    ) -> Self {
         let (standings, snapshots, wake) = (Standings::new(), Snapshots::new(), outbox::Wake::new(live.clone()));
-        Self { db, accounts, peers, standings, snapshots, live, ends, wake }
+        Self { db, accounts, peers, standings, snapshots, live, stream_limits, wake }
     }
 
     /// The pool, for readiness and the workers.
@@ -333,8 +339,8 @@ impl App {
         &self.live
     }
 
-    pub(crate) fn ends(&self) -> &Ends {
-        &self.ends
+    pub(crate) fn stream_limits(&self) -> &StreamLimits {
+        &self.stream_limits
     }
 
     /// Whom to wake after a commit.

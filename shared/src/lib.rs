@@ -21,6 +21,7 @@ pub mod issuer;
 pub mod layer;
 pub mod link;
 pub mod live;
+pub mod lock;
 pub mod mask;
 pub mod migrate;
 pub mod outbox;

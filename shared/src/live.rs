@@ -11,7 +11,7 @@ mod watch;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,8 +20,10 @@ use std::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::lock::lock;
+
 pub use relay::Audience;
-pub use stream::{Ends, Feed, StreamCx, Streamed, heartbeat};
+pub use stream::{Feed, StreamCx, StreamLimits, Streamed, heartbeat};
 pub use watch::{Revision, Things, WatchFeed, Watched};
 
 /// Something happened to a thing.
@@ -175,11 +177,6 @@ impl Drop for Subscription {
             self.forget(&mut waiting, *key);
         }
     }
-}
-
-/// Nothing is done under these locks that could fail in the middle.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use crate::{
     gauges, housekeeping,
     issuer::Issuer,
     layer::EntryLayer,
-    live::{Audience, Ends, Live, relay::Relay},
+    live::{Audience, Live, StreamLimits, relay::Relay},
     outbox::{self, React},
     peer::{Peers, Resolver, ServiceIdentity},
     schedule::{self, Job},
@@ -127,7 +127,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Ends when a part of the service ended that never should.
+    /// StreamLimits when a part of the service ended that never should.
     async fn broken(&mut self) {
         let _ = self.tasks.join_next().await;
     }
@@ -244,8 +244,8 @@ pub fn start(
     };
     let (stop, stopped) = watch::channel(false);
     let reads = (usize::from(config.db_connections) / 2).max(1);
-    let ends = Ends::new(config.max_stream(), config.grace().div_f64(4.0), stopped.clone(), reads);
-    let app = App::new(db.clone(), accounts, peers, Live::default(), ends);
+    let limits = StreamLimits::new(config.max_stream(), config.grace().div_f64(4.0), stopped.clone(), reads);
+    let app = App::new(db.clone(), accounts, peers, Live::default(), limits);
     let wake = app.wake();
     let (addr, plain_addr) =
         (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);

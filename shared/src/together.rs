@@ -8,13 +8,16 @@ use std::{
     collections::HashMap,
     hash::Hash,
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::error::{Error, ErrorReason, Result};
+use crate::{
+    error::{Error, ErrorReason, Result},
+    lock::lock,
+};
 
 /// So many share a transaction at most: it holds the locks of all their callers.
 const MOST: usize = 64;
@@ -56,7 +59,7 @@ where
     pub async fn run(&self, key: Key, job: Job, run: Run<Job, Res>) -> Result<Res> {
         let gone = || Error::from(ErrorReason::Internal).because("a shared transaction ended without an answer");
         let answer = {
-            let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut queues = lock(&self.0);
             if let Some(queue) = queues.get_mut(&key) {
                 let (sender, receiver) = oneshot::channel();
                 queue.push(Waiting { job, answer: sender });
@@ -79,7 +82,7 @@ where
 
     /// Those who wait for `key`, up to [`MOST`]. None left: the key is not at work any more.
     fn take(&self, key: &Key) -> Vec<Waiting<Job, Res>> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = lock(&self.0);
         let Some(queue) = queues.get_mut(key) else { return Vec::new() };
         // Who has gone away is not run for.
         queue.retain(|waiting| !waiting.answer.is_closed());
@@ -156,7 +159,7 @@ mod tests {
         let answers: Vec<_> = answers.into_iter().flatten().collect();
         let expected: Vec<_> = (0..10).map(|job| (job, if job == 0 { 1 } else { 9 })).collect();
         assert_eq!(answers, expected);
-        assert!(together.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nothing is left at work");
+        assert!(lock(&together.0).is_empty(), "nothing is left at work");
     }
 
     #[tokio::test]

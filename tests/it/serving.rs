@@ -45,7 +45,7 @@ impl Activity {
         sqlx::query_scalar(AssertSqlSafe(query)).bind(&self.name).fetch_one(&mut self.db).await.unwrap()
     }
 
-    async fn waiting_for_locks(&mut self, count: i64) {
+    pub(crate) async fn waiting_for_locks(&mut self, count: i64) {
         let waiting = async {
             while self.count("wait_event_type = 'Lock'").await < count {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -42,7 +42,7 @@ impl Things for Events {
     }
 
     fn load<'a>(
-        &'a self,
+        &'a mut self,
         db: &'a mut PgConnection,
         caller: &'a Caller,
         things: &'a [Revision],

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use crewup_shared::{
     error::{Error, ErrorReason, Result},
     id::{GroupId, UserId},
     live::{Live, WakeUp},
+    lock::lock,
     server::Stop,
 };
 use tokio::sync::watch;
@@ -273,9 +274,4 @@ impl Room {
             change(&mut lock(&self.recent), *changes);
         });
     }
-}
-
-/// Nothing is done under these locks that could fail in the middle.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

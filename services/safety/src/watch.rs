@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -17,7 +17,8 @@ use crewup_shared::{
     error::Result,
     fields::Fields,
     id::{AlertId, UserId},
-    live::{Revision, StreamCx, Things, WatchFeed, Watched, heartbeat},
+    live::{Revision, Things, WatchFeed, Watched, heartbeat},
+    lock::lock,
     outbox::Topic,
     server::Stop,
 };
@@ -42,7 +43,7 @@ pub(crate) async fn open(cx: &mut ReadCx, at: &At<WatchAlertsRequest>) -> Result
     let mut fields = Fields::new();
     let heartbeat = heartbeat(&mut fields, at.request.heartbeat_seconds);
     fields.done()?;
-    let alerts = Alerts { deliveries: at.deliveries.clone(), undelivered: Mutex::default() };
+    let alerts = Alerts { deliveries: at.deliveries.clone(), undelivered: HashSet::new() };
     Ok((WatchFeed::new(cx, alerts), heartbeat))
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn audience<'a>(db: &'a mut PgConnection, alerts: &'a [Uuid]) -> BoxF
 pub(crate) struct Alerts {
     deliveries: Deliveries,
     /// What the person is a recipient of and was not known to have got when it was read.
-    undelivered: Mutex<HashSet<Uuid>>,
+    undelivered: HashSet<Uuid>,
 }
 
 impl Things for Alerts {
@@ -71,7 +72,7 @@ impl Things for Alerts {
     }
 
     fn load<'a>(
-        &'a self,
+        &'a mut self,
         db: &'a mut PgConnection,
         caller: &'a Caller,
         things: &'a [Revision],
@@ -83,7 +84,7 @@ impl Things for Alerts {
             // A moderator sees others as well.
             for alert in alerts.into_iter().filter(|alert| alert.user_id == caller.id || alert.my_kind.is_some()) {
                 if alert.is_undelivered(caller.id) {
-                    lock(&self.undelivered).insert(alert.id.0);
+                    self.undelivered.insert(alert.id.0);
                 }
                 watched.push(Watched {
                     thing: Revision { id: alert.id.0, revision: alert.revision },
@@ -98,11 +99,10 @@ impl Things for Alerts {
         })
     }
 
-    fn sent<'a>(&'a self, cx: &'a StreamCx, id: Uuid) -> BoxFuture<'a, Result<()>> {
-        if lock(&self.undelivered).remove(&id) {
-            self.deliveries.note(AlertId(id), cx.caller.id);
+    fn sent(&mut self, caller: &Caller, id: Uuid) {
+        if self.undelivered.remove(&id) {
+            self.deliveries.note(AlertId(id), caller.id);
         }
-        Box::pin(std::future::ready(Ok(())))
     }
 
     fn opened(ends: DateTime<Utc>) -> WatchAlertsResponse {
@@ -173,9 +173,4 @@ async fn written(app: &App, sent: &[(AlertId, UserId)]) -> Result<()> {
         tx.emit(Topic::AlertChanged, alert, None);
     }
     tx.commit(app.wake()).await
-}
-
-/// Nothing is done under these locks that could fail in the middle.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,10 +15,11 @@ use sqlx::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Live, WakeUp, lock};
+use super::{Live, WakeUp};
 use crate::{
     db::Db,
     error::{Error, Result},
+    lock::lock,
     outbox::Topic,
 };
 

@@ -125,9 +125,9 @@ pub trait Feed: Send + 'static {
     }
 }
 
-/// What ends the streams of a process, and what they share. Cheap to clone.
+/// What bounds the streams of a process: how long they last, and how many read at once. Cheap to clone.
 #[derive(Clone)]
-pub struct Ends {
+pub struct StreamLimits {
     longest: Duration,
     spread: Duration,
     stop: watch::Receiver<bool>,
@@ -136,7 +136,7 @@ pub struct Ends {
     looks: Arc<Semaphore>,
 }
 
-impl Ends {
+impl StreamLimits {
     /// A stream ends after `longest`, or up to a fifth earlier, and at any time of `spread` after `stop` says so: those that
     /// began together do not end together. `reads` of them read from the database at once.
     pub fn new(longest: Duration, spread: Duration, stop: watch::Receiver<bool>, reads: usize) -> Self {
@@ -177,9 +177,9 @@ impl App {
         person.add(id.0);
         let (caller, (feed, heartbeat)) = self.read_as(&context, id, &request, open).await?;
 
-        let ends = self.ends().clone();
+        let limits = self.stream_limits().clone();
         let now = clock::instant();
-        let longest = ends.longest.mul_f64(rand::random_range(0.8..=1.0));
+        let longest = limits.longest.mul_f64(rand::random_range(0.8..=1.0));
         let token = Duration::from_secs(context.person().expires_at.saturating_sub(clock::unix_seconds()));
         let (lasts, why) =
             if token < longest { (token, ErrorReason::TokenExpired) } else { (longest, ErrorReason::StreamMoved) };
@@ -199,11 +199,11 @@ impl App {
             cx: StreamCx {
                 caller,
                 db: self.db().clone(),
-                reads: Arc::clone(&ends.reads),
-                looks: Arc::clone(&ends.looks),
+                reads: Arc::clone(&limits.reads),
+                looks: Arc::clone(&limits.looks),
                 span: Span::current(),
             },
-            ends,
+            limits,
             _counted: OpenStream::new(context.call),
         };
         // Boxed: it is moved with each item.
@@ -227,7 +227,7 @@ struct Open<F> {
     call: &'static Call,
     standings: Standings,
     person: Subscription,
-    ends: Ends,
+    limits: StreamLimits,
     begun: bool,
     stopping: bool,
     ends_at: DateTime<Utc>,
@@ -269,7 +269,7 @@ impl<F: Feed> Open<F> {
             let woken = tokio::select! {
                 biased;
                 _ = self.person.next() => Woken::Caller,
-                _ = self.ends.stop.wait_for(|stop| *stop), if !self.stopping => Woken::Stop,
+                _ = self.limits.stop.wait_for(|stop| *stop), if !self.stopping => Woken::Stop,
                 () = &mut self.timer => Woken::Time,
                 item = self.feed.next(&self.cx) => Woken::Feed(item),
             };
@@ -300,7 +300,7 @@ impl<F: Feed> Open<F> {
     /// The process was told to stop.
     fn end_soon(&mut self) {
         self.stopping = true;
-        let soon = self.ends.spread.mul_f64(rand::random_range(0.0..=1.0));
+        let soon = self.limits.spread.mul_f64(rand::random_range(0.0..=1.0));
         let soon = Instant::from_std(clock::instant() + soon);
         if soon < self.end {
             (self.end, self.why) = (soon, ErrorReason::StreamMoved);

@@ -54,16 +54,14 @@ pub trait Things: Send + Sync + 'static {
 
     /// Some of them, as the caller sees them, read after their revisions were. What is left out was removed.
     fn load<'a>(
-        &'a self,
+        &'a mut self,
         db: &'a mut PgConnection,
         caller: &'a Caller,
         things: &'a [Revision],
     ) -> BoxFuture<'a, Result<Vec<Watched<Self::Item>>>>;
 
     /// Called when what was loaded has been sent.
-    fn sent<'a>(&'a self, _: &'a StreamCx, _: Uuid) -> BoxFuture<'a, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
+    fn sent(&mut self, _: &Caller, _: Uuid) {}
 
     /// The first thing on the stream.
     fn opened(ends: DateTime<Utc>) -> Self::Item;
@@ -189,9 +187,8 @@ impl<T: Things> Feed for WatchFeed<T> {
 
     async fn next(&mut self, cx: &StreamCx) -> Result<T::Item> {
         loop {
-            if let Some(id) = self.sent {
-                self.things.sent(cx, id).await?;
-                self.sent = None;
+            if let Some(id) = self.sent.take() {
+                self.things.sent(&cx.caller, id);
             }
             if let Some((id, item)) = self.ready.pop_front() {
                 self.sent = id;

@@ -14,10 +14,11 @@ use crewup_tests::{
     persona::{at_once, crew, party, private_crew, request_id},
     refusal::refused,
 };
+use sqlx::Connection as _;
 use tonic::Status;
 
 use super::{counted, going};
-use crate::user::ids;
+use crate::{serving::Activity, user::ids};
 
 const WRITERS: usize = 32;
 
@@ -323,4 +324,31 @@ async fn e16_nobody_becomes_a_member_after_the_cancellation_was_answered() {
         let joined = successes(answers, "EVENT_CANCELLED") as i64;
         assert_eq!((1 + joined, counted(&mesh, &made).await.0), (then, then), "round {round}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g10_c15_a_message_that_waits_while_the_crew_is_archived_is_refused() {
+    let mesh = Mesh::start().await;
+    let (people, event) = going(&mesh, 2).await;
+    let (host, member) = (&people[0], &people[1]);
+    let made = host.form(crew(&event, 5)).await.unwrap().id;
+    member.join(&made).await.unwrap();
+    let mut blocker = mesh.db.connect().await;
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("select from group_seats for update").execute(&mut *lock).await.unwrap();
+    let (mut first, mut both) = (Activity::of(&mesh).await, Activity::of(&mesh).await);
+    // Each waits for the crew's row, the end of the crew first.
+    let ends = host.disband(&made);
+    let says = async {
+        first.waiting_for_locks(1).await;
+        member.say(&made, "anybody?").await
+    };
+    let release = async {
+        both.waiting_for_locks(2).await;
+        lock.rollback().await.unwrap();
+    };
+    let (ended, said, ()) = tokio::join!(ends, says, release);
+    ended.unwrap();
+    assert_eq!(refused(said).reason, "NOT_MEMBER");
+    assert_eq!(counted(&mesh, &made).await, (0, 2), "nothing was written");
 }
