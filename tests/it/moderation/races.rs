@@ -27,14 +27,9 @@ fn winners<T: std::fmt::Debug>(answers: Vec<Result<T, Status>>, expected: &[&str
     good.into_iter().map(Result::unwrap).collect()
 }
 
-/// A connection for each writer: what is tried is who comes first, not how long one waits for the pool.
-async fn crowded() -> Mesh {
-    Mesh::start_with(&["--db-connections", "34"]).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m2_32_moderators_who_ban_one_person_leave_one_version_in_force_and_a_whole_history() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, WRITERS).await);
     for round in 0..3 {
         let target = mesh.person(&format!("target-{round}")).id().await;
@@ -75,7 +70,7 @@ async fn m2_32_moderators_who_ban_one_person_leave_one_version_in_force_and_a_wh
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x1_32_twins_of_a_ban_are_one_version() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let first = moderator(&mesh, "mod").await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("mod")).collect::<Vec<_>>());
     for round in 0..2 {
@@ -95,7 +90,7 @@ async fn x1_32_twins_of_a_ban_are_one_version() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x6_a_ban_waits_for_what_the_person_is_doing_and_the_decision_of_an_appeal_too() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, 2).await);
     let target = mesh.person("guest");
     let id = target.id().await;
@@ -130,7 +125,7 @@ async fn x6_a_ban_waits_for_what_the_person_is_doing_and_the_decision_of_an_appe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m9_x1_of_32_appeals_one_is_made_and_twins_are_one() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderator = moderator(&mesh, "mod").await;
     for round in 0..4 {
         let name = format!("guest-{round}");
@@ -157,7 +152,7 @@ async fn m9_x1_of_32_appeals_one_is_made_and_twins_are_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m9_of_32_decisions_at_once_one_is_made_among_bans_of_the_same_person() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, WRITERS).await);
     let first = moderator(&mesh, "first").await;
     for round in 0..4 {
@@ -193,7 +188,7 @@ async fn m9_of_32_decisions_at_once_one_is_made_among_bans_of_the_same_person() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m6_x1_of_32_reports_of_one_thing_by_one_person_one_is_made() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let people = mesh.crowd(5).await;
     let same = Arc::new((0..WRITERS).map(|_| mesh.person("person-0")).collect::<Vec<_>>());
     for (round, person) in people[1..].iter().enumerate() {
@@ -222,7 +217,7 @@ async fn reports_of(mesh: &Mesh, object: &Object) -> Vec<Report> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m7_of_32_moderators_who_claim_reports_of_one_thing_one_holds_them_all() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, WRITERS).await);
     let people = mesh.crowd(8).await;
     for person in &people[..4] {
@@ -246,7 +241,7 @@ async fn m7_of_32_moderators_who_claim_reports_of_one_thing_one_holds_them_all()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m7_of_claims_and_resolutions_at_once_one_has_its_way() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, WRITERS).await);
     let people = mesh.crowd(6).await;
     let mut resolved = 0;
@@ -276,7 +271,7 @@ async fn m7_of_claims_and_resolutions_at_once_one_has_its_way() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m7_reports_that_are_made_meanwhile_are_in_the_same_hand_and_closed_with_the_others() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderators = Arc::new(moderators(&mesh, 4).await);
     let people = Arc::new(mesh.crowd(WRITERS).await);
     for round in 0..4 {
@@ -312,7 +307,7 @@ async fn m7_reports_that_are_made_meanwhile_are_in_the_same_hand_and_closed_with
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m7_a_report_that_is_being_made_while_the_others_are_claimed_comes_into_the_same_hand() {
-    let mesh = crowded().await;
+    let mesh = Mesh::racing().await;
     let moderator = Arc::new(vec![moderator(&mesh, "mod").await]);
     let people = Arc::new(mesh.crowd(3).await);
     let object = Object::UserId(people[0].id().await);

@@ -62,7 +62,11 @@ pub(crate) fn sorted(mut ids: Vec<String>) -> Vec<String> {
 
 /// A mesh, a host with an event tonight, and a crew of the host and two guests.
 pub(crate) async fn night_out() -> (Mesh, [Persona; 3], Event, String) {
-    let mesh = Mesh::start().await;
+    night_out_of(Mesh::start().await).await
+}
+
+/// As [`night_out`], on `mesh`.
+pub(crate) async fn night_out_of(mesh: Mesh) -> (Mesh, [Persona; 3], Event, String) {
     let people = [mesh.person("host"), mesh.person("guest"), mesh.person("friend")];
     let [host, guest, friend] = &people;
     let event = tonight(&[host, guest, friend]).await;

@@ -8,13 +8,13 @@ use crewup_tests::{
     persona::{at_once, request_id},
 };
 
-use super::{crew, night_out, tonight};
+use super::{crew, night_out_of, tonight};
 
 const WRITERS: usize = 32;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn s3_32_calls_of_one_person_at_once_are_one_batch() {
-    let (mesh, [_, guest, _], ..) = night_out().await;
+    let (mesh, [_, guest, _], ..) = night_out_of(Mesh::racing().await).await;
     let guest_id = guest.id().await;
     for round in 0..4 {
         let devices = Arc::new((0..WRITERS).map(|_| mesh.person("guest")).collect::<Vec<_>>());
