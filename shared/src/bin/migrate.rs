@@ -1,6 +1,7 @@
 //! `crewup-migrate`: the only thing that changes the schema (X12), and the logins of the services.
 
 use clap::{Parser, Subcommand};
+use crewup_shared::config::wrong_line;
 use crewup_shared::migrate::{self, Failure, Login, SERVICES};
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,6 +35,16 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         timeout: u64,
     },
+    /// Takes over a database that another program made with the reference schema: all of it, or nothing is changed.
+    Adopt {
+        /// The zone in which its times without a zone were written, such as Europe/Berlin: what `show timezone` said to
+        /// the program that wrote them.
+        #[arg(long)]
+        time_zone: String,
+        /// Tries everything, says what it would do, and takes it back.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Creates or updates the login of each service; passwords from `CREWUP_<SERVICE>_DB_PASSWORD`, or from the
     /// file that `CREWUP_<SERVICE>_DB_PASSWORD_FILE` names.
     Roles,
@@ -48,9 +59,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            // One line that says what is wrong; the rest of clap's answer is usage.
-            let text = error.to_string();
-            let _ = writeln!(std::io::stderr(), "{}", text.lines().next().unwrap_or_default());
+            let _ = writeln!(std::io::stderr(), "{}", wrong_line(&error));
             return ExitCode::from(64);
         }
     };
@@ -81,6 +90,16 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Wait { timeout } => {
             migrate::wait(&args.database_url, Duration::from_secs(timeout)).await?;
             say(&format!("the schema is at migration {} or later", migrate::latest()));
+        }
+        Command::Adopt { time_zone, dry_run } => {
+            let mut conn = migrate::connect(&args.database_url).await?;
+            let adopted = migrate::adopt(&mut conn, &time_zone, dry_run).await?;
+            say(&adopted.to_string());
+            if dry_run {
+                say("tried, and taken back: nothing was changed");
+            } else {
+                say(&format!("adopted: the schema is at migration {}", migrate::latest()));
+            }
         }
         Command::Roles => {
             let logins = logins(|name| std::env::var(name).ok())?;
