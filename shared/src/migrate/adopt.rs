@@ -21,7 +21,7 @@ const NAIVE: &str = "timestamp without time zone";
 const ZONED: &str = "timestamp with time zone";
 
 /// Newer than now by more than this, a time was not written in the zone that was told.
-const SKEW: &str = "5 minutes";
+const SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
 /// The reason that the banned read (M1). The old database has none.
 const REASON: &str = "You were banned before this service took over the records of bans.";
@@ -263,9 +263,11 @@ async fn validate(db: &mut PgConnection, reference: &[Piece], zone: &str) -> Res
             broken.push(format!("{rows} rows of {} break {} {rule}", check.table, check.name));
         }
     }
+    // crewup.now() is not there yet.
+    let latest = (crate::clock::utc() + SKEW).to_rfc3339();
     for time in reference.iter().filter(|piece| piece.kind == Kind::Column && piece.definition == NAIVE) {
         let (table, column) = (&time.table, &time.name);
-        let sql = format!("select count(*) from {table} where {column} > now() at time zone 'UTC' + interval '{SKEW}'");
+        let sql = format!("select count(*) from {table} where {column} > '{latest}'::timestamptz at time zone 'UTC'");
         let rows = number(db, &sql).await?;
         if rows > 0 {
             broken.push(format!("{rows} rows of {table} have {column} in the future"));

@@ -4,9 +4,11 @@
 
 mod adopt;
 mod catalog;
+mod command;
 mod roles;
 
 pub use adopt::{Adopted, adopt};
+pub use command::run_command;
 pub use roles::{Login, SERVICES, create_logins, create_roles};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
