@@ -6,6 +6,7 @@ mod adopt;
 mod crash;
 mod enter;
 mod event;
+mod figures;
 mod generated;
 mod group;
 mod harness;
