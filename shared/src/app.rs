@@ -372,7 +372,7 @@ impl App {
 /// counted from 1.
 pub async fn again(db: &Db, error: Error, run: &mut u32) -> Result<()> {
     if error.reason() == ErrorReason::DependencyUnavailable {
-        db.forget_idle();
+        db.forget();
     }
     if !error.is_retryable() || *run >= RUNS {
         return Err(error);

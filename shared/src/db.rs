@@ -6,6 +6,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,6 +52,8 @@ pub struct Db {
     pool: managed::Pool<Manager>,
     options: PgConnectOptions,
     waits: Histogram<f64>,
+    /// How often all connections were forgotten.
+    era: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -70,7 +76,7 @@ impl Db {
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(|pool| Self { pool, options, waits: waits() })
+            .map(|pool| Self { pool, options, waits: waits(), era: Arc::default() })
             .map_err(Error::internal)
     }
 
@@ -80,7 +86,12 @@ impl Db {
         let got = self.pool.get().await;
         self.waits.record(asked.elapsed().as_secs_f64(), &[]);
         match got {
-            Ok(object) => Ok(Lease { object: Some(object), idle: false }),
+            Ok(object) => Ok(Lease {
+                object: Some(object),
+                idle: false,
+                era: Arc::clone(&self.era),
+                of: self.era.load(Ordering::Relaxed),
+            }),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
             }
@@ -93,8 +104,10 @@ impl Db {
         &self.options
     }
 
-    /// Forgets every idle connection: the server that they led to may be gone.
-    pub fn forget_idle(&self) {
+    /// Forgets every connection, those on loan when they come back: the server that they lead to may be gone, or be the primary
+    /// no more.
+    pub fn forget(&self) {
+        self.era.fetch_add(1, Ordering::Relaxed);
         self.pool.retain(|_, _| false);
     }
 
@@ -119,6 +132,9 @@ fn waits() -> Histogram<f64> {
 pub struct Lease {
     object: Option<Object<Manager>>,
     idle: bool,
+    era: Arc<AtomicU64>,
+    /// The era in which it was lent.
+    of: u64,
 }
 
 impl Lease {
@@ -137,8 +153,12 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(object) = self.object.take().filter(|_| !self.idle) else { return };
-        tidy(object);
+        let Some(object) = self.object.take() else { return };
+        if self.of != self.era.load(Ordering::Relaxed) {
+            drop(Object::take(object));
+        } else if !self.idle {
+            tidy(object);
+        }
     }
 }
 

@@ -135,8 +135,9 @@ impl From<sqlx::Error> for Error {
             (_, Some("40001" | "40P01")) => (ErrorReason::Conflict, true),
             // lock_not_available, query_canceled (statement_timeout)
             (_, Some("55P03" | "57014")) => (ErrorReason::Overloaded, false),
-            // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections
-            (_, Some("57P01" | "57P02" | "57P03" | "53300")) => (ErrorReason::DependencyUnavailable, true),
+            // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections; read_only_sql_transaction: a server
+            // that is not the primary, or is it no more
+            (_, Some("57P01" | "57P02" | "57P03" | "53300" | "25006")) => (ErrorReason::DependencyUnavailable, true),
             (sqlx::Error::Io(_), _) => (ErrorReason::DependencyUnavailable, true),
             _ => (ErrorReason::Internal, false),
         };

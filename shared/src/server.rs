@@ -358,17 +358,22 @@ async fn watch_readiness(
 }
 
 /// At least the migrations that the queries need; later ones do no harm (X12).
+/// Whether the database has the schema and is the primary: a standby answers, too, and may be behind.
 async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
     let mut lease = db.lease().await?;
-    let version =
-        sqlx::query_scalar!(r#"select max(version) as "version!" from _sqlx_migrations"#).fetch_one(&mut *lease).await;
-    if matches!(version, Err(sqlx::Error::Io(_))) {
+    let found = sqlx::query!(
+        r#"select max(version) as "version!", current_setting('transaction_read_only') = 'on' as "reads_only!"
+           from _sqlx_migrations"#
+    )
+    .fetch_one(&mut *lease)
+    .await;
+    if matches!(&found, Err(sqlx::Error::Io(_))) || matches!(&found, Ok(found) if found.reads_only) {
         lease.close();
-        db.forget_idle();
+        db.forget();
         return Ok(false);
     }
     lease.back();
-    Ok(version? >= needed)
+    Ok(found?.version >= needed)
 }
 
 async fn plain_port(

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod crash;
+mod database;
 mod enter;
 mod event;
 mod figures;

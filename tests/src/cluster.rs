@@ -1,8 +1,10 @@
 //! Databases for tests: one private PostgreSQL per test process, and a database per test, copied from a template
 //! that was migrated once (150-260 ms each). Nothing is shared with any other process, and nothing is left behind.
 
+mod own;
 mod server;
 
+pub use own::Own;
 use server::Server;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -39,6 +41,20 @@ pub async fn empty() -> TestDb {
     create("template1").await
 }
 
+/// A migrated database on a server of the test's own.
+pub async fn database_on(own: &Own) -> TestDb {
+    let server: &'static Server = Box::leak(Box::new(Server::of(own.port)));
+    prepare(server).await;
+    // The template may be copied only while nobody uses it, and nobody does.
+    let mut postgres = connect(&server.url("postgres", "postgres")).await;
+    postgres
+        .execute(AssertSqlSafe(format!("create database own template {TEMPLATE} owner crewup")))
+        .await
+        .expect("a copy");
+    postgres.close().await.expect("close");
+    TestDb { name: "own".into(), server }
+}
+
 /// A connection with every right on the cluster, for what neither the owner nor a service may see.
 pub async fn superuser() -> PgConnection {
     connect(&server().await.url("postgres", "postgres")).await
@@ -56,6 +72,12 @@ async fn create(template: &str) -> TestDb {
 }
 
 impl TestDb {
+    /// What the server calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The address for the role that owns the schema.
     #[must_use]
     pub fn url(&self) -> String {

@@ -57,9 +57,9 @@ pub(super) struct Server {
 
 /// Who runs the server: PostgreSQL refuses root.
 #[derive(Clone, Copy)]
-struct User {
-    uid: u32,
-    gid: u32,
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
 }
 
 impl Server {
@@ -84,6 +84,11 @@ impl Server {
             })
             .expect("a thread");
         started.recv().expect("the private cluster starts; what went wrong is above")
+    }
+
+    /// One that somebody else started, and takes away.
+    pub(super) fn of(port: u16) -> Server {
+        Server { port, drops: Mutex::new(channel().0) }
     }
 
     /// The address of a database for a role. The cluster trusts everyone on this host.
@@ -136,7 +141,7 @@ fn spawn(bin: &Path, home: &Path, user: Option<User>, port: u16) -> Child {
 }
 
 /// The server says in its pid file when it is ready, on the last line; the port in it proves that it is ours.
-fn wait_ready(child: &mut Child, home: &Path, port: u16) -> bool {
+pub(super) fn wait_ready(child: &mut Child, home: &Path, port: u16) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         let pid_file = fs::read_to_string(home.join("data/postmaster.pid")).unwrap_or_default();
@@ -152,12 +157,12 @@ fn wait_ready(child: &mut Child, home: &Path, port: u16) -> bool {
     false
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// `initdb` on the PATH if it is new enough, else the newest of Debian's.
-fn find_binaries() -> PathBuf {
+pub(super) fn find_binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).filter(|dir| dir.join("initdb").is_file());
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -180,7 +185,7 @@ fn version(bin: &Path) -> Option<u32> {
 }
 
 /// The user `postgres` if we are root, else ourselves.
-fn server_user() -> Option<User> {
+pub(super) fn server_user() -> Option<User> {
     let root = fs::metadata("/proc/self").map(|meta| std::os::unix::fs::MetadataExt::uid(&meta)).ok() == Some(0);
     if !root {
         return None;
