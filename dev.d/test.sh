@@ -68,7 +68,7 @@ licences_are_good() {
     cargo deny --offline check licenses bans sources
 }
 
-shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh; do bash -n "$file"; done; }
+shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh ops/*/*.sh tests/*.sh tests/drill/*.sh; do bash -n "$file"; done; }
 
 check() {
     need_rust
@@ -137,6 +137,7 @@ run_tests() {
     cargo build -q "${BINARIES[@]}" -p crewup-tests
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     suite "the chart" helm/test.sh
+    suite "the restore drill" tests/drill/backup.sh
 
     local floor
     floor=$(cat tests/floor)
