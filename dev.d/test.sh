@@ -138,6 +138,7 @@ run_tests() {
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     suite "the chart" helm/test.sh
     suite "the restore drill" tests/drill/backup.sh
+    suite "failover to a synchronous standby" tests/drill/failover.sh
 
     local floor
     floor=$(cat tests/floor)

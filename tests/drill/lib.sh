@@ -60,7 +60,8 @@ WRITER=
 clean_up() {
     local code=$? home
     set +e
-    stop_writer
+    # It may wait for a server, which goes next.
+    [ -z "$WRITER" ] || kill -9 "$WRITER" 2>/dev/null
     for home in "$WORK"/*/; do [ ! -e "$home/data/postmaster.pid" ] || kill_cluster "$home"; done
     rm -rf "$WORK"
     # Whatever ended it early counts.
@@ -97,7 +98,7 @@ settings() { as_postgres tee -a "$1/data/postgresql.conf" >/dev/null; }
 port_of_cluster() { as_postgres sed -n 's/^port = //p' "$1/data/postgresql.conf" | tail -n 1; }
 
 start_cluster() {
-    as_postgres "$PG_BIN/pg_ctl" start --silent --wait --pgdata="$1/data" --log="$1/log" \
+    as_postgres "$PG_BIN/pg_ctl" start --silent --wait --pgdata="$1/data" --log="$1/log" 2>"$WORK/start.log" \
         || fatal "PostgreSQL did not start: $(tail -n 3 "$1/log")"
 }
 
