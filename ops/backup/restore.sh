@@ -75,7 +75,7 @@ fetched=$SECONDS
 # A long recovery outlasts what a start waits for: not its answer counts, but whether the server lives.
 PGCTLTIMEOUT=$CREWUP_RTO_SECONDS bash -c "$CREWUP_PG_START" >/dev/null 2>&1 || true
 wait_for_writes
-say "$DATA is backup $set_used and the WAL after it, up to the last commit at $(ask "select coalesce(pg_last_xact_replay_timestamp()::text, 'the backup itself')")"
+say "$DATA is backup $set_used and the WAL after it; $(ask "select coalesce('last commit at ' || pg_last_xact_replay_timestamp(), 'nothing was committed since the backup')")"
 say "timeline $(ask 'select timeline_id from pg_control_checkpoint()'); fetched in $((fetched - began)) s, replayed and open for writes after $((SECONDS - began)) s"
 [ -z "$AT" ] || say "what was committed after $AT is not in it"
 say "next: backup.sh full, so that the new timeline has a backup of its own"

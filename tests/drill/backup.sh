@@ -79,6 +79,7 @@ until_true "$CREWUP_DRILL_ARCHIVE_TIMEOUT" "the worst moment" \
     holds "$home" "now() - last_archived_time > interval '$((CREWUP_DRILL_ARCHIVE_TIMEOUT - 1)) s' from pg_stat_archiver"
 kill_cluster "$home"
 stop_writer
+forget_dead
 rm -rf "$home/data"
 
 # --- Back to the moment.
@@ -101,6 +102,7 @@ stop_writer
 on "$home" "select pg_switch_wal()" >/dev/null
 until_true 20 "the new history in the archive" holds "$home" "last_archived_wal like '00000002%' from pg_stat_archiver"
 kill_cluster "$home"
+forget_dead
 answers "what is left is not overwritten" 1 'is not empty: move it away, or .*--delta' script restore latest
 began=$EPOCHREALTIME
 answers "restored over it, to the last of the old history" 0 'timeline 3' script restore latest --delta --timeline current

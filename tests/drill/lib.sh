@@ -61,7 +61,7 @@ clean_up() {
     local code=$? home
     set +e
     # It may wait for a server, which goes next.
-    [ -z "$WRITER" ] || kill -9 "$WRITER" 2>/dev/null
+    [ -z "$WRITER" ] || { kill -9 "$WRITER"; wait "$WRITER"; } 2>/dev/null
     for home in "$WORK"/*/; do [ ! -e "$home/data/postmaster.pid" ] || kill_cluster "$home"; done
     rm -rf "$WORK"
     # Whatever ended it early counts.
@@ -102,17 +102,16 @@ start_cluster() {
         || fatal "PostgreSQL did not start: $(tail -n 3 "$1/log")"
 }
 
-# As if its power was cut: the first process is killed, and the others of the cluster end without a word.
+# As if its power was cut: every process of the cluster is killed at once. KILLED is when.
 kill_cluster() {
-    local pid child children until=$((SECONDS + 10))
-    pid=$(head -n 1 "$1/data/postmaster.pid")
-    children=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || true)
-    kill -9 "$pid" 2>/dev/null || true
-    for child in $pid $children; do
-        # Until its parent has noticed, too: what is half gone counts as running.
-        while [ -e "/proc/$child" ] && [ $SECONDS -lt $until ]; do sleep 0.01; done
-    done
+    DEAD=$(head -n 1 "$1/data/postmaster.pid")
+    KILLED=$EPOCHREALTIME
+    # shellcheck disable=SC2046 # numbers, on purpose
+    kill -9 "$DEAD" $(cat "/proc/$DEAD/task/$DEAD/children" 2>/dev/null || true) 2>/dev/null || true
 }
+# What was killed last is nowhere any more, not even for its parent: a server that is started in its place would take what is
+# left for a running one.
+forget_dead() { until_true 20 "process $DEAD is gone" test ! -e "/proc/$DEAD"; }
 
 # on HOME SQL [PSQL-OPTION..]: the answer of the cluster's database crewup, through its socket.
 on() {
