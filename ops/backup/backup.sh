@@ -11,7 +11,7 @@ case "$kind" in
 esac
 
 began=$SECONDS
-backrest --type="$kind" backup
+backrest backup --type="$kind"
 backrest info --output=json
 newest=$(labels "$OUTPUT" | tail -n 1)
 if grep -q '"error":true' <<<"$OUTPUT"; then

@@ -22,9 +22,8 @@ trap 'exit 143' INT TERM
 export PGBACKREST_PG1_PATH=$DIR/data PGBACKREST_LOCK_PATH=$DIR/lock PGBACKREST_ARCHIVE_ASYNC=n
 export PGHOST=$DIR PGPORT=5432
 
-# Small, on no network, for nobody else. Without hot_standby the limits may be lower than the original's.
-# On no network, for nobody else. On the command line, which wins over what ALTER SYSTEM left. Without hot_standby the limits may
-# be lower than the original's.
+# Small, on no network, for nobody else; by the command line, which wins over what ALTER SYSTEM left. Without hot_standby its
+# limits may be lower than the original's.
 start() {
     : >"$DIR/postgresql.conf"
     echo 'local all all trust' >"$DIR/pg_hba.conf"
@@ -41,10 +40,10 @@ start() {
 }
 
 began=$SECONDS
-backrest --archive-mode=off restore
+backrest restore --archive-mode=off
 start
 took=$((SECONDS - began))
-behind=$(ask "select coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp())::integer - $took, 0)")
+behind=$(ask "select greatest(coalesce(extract(epoch from now() - pg_last_xact_replay_timestamp())::integer - $took, 0), 0)")
 [ "$took" -le "$CREWUP_RTO_SECONDS" ] || die "the restore took $took s, longer than the RTO of $CREWUP_RTO_SECONDS: more process-max, or a faster repository"
 
 checked=

@@ -69,7 +69,7 @@ AT=
 [ "$target" = latest ] || parse_time "$target"
 refuse_to_overwrite
 began=$SECONDS
-backrest "${options[@]}" --log-level-console=info restore
+backrest restore "${options[@]}" --log-level-console=info
 set_used=$(grep -oE 'restore backup set [^ ,]+' <<<"$OUTPUT" | cut -d' ' -f4)
 fetched=$SECONDS
 # A long recovery outlasts what a start waits for: not its answer counts, but whether the server lives.

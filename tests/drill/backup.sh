@@ -135,7 +135,7 @@ spoil "a segment of WAL" 'damaged .*backup.sh full' "$(sed -n 2p <<<"$segments")
 # lose WHAT PATTERN FILE: likewise, of a file that is not there.
 lose() {
     mv "$3" "$WORK/kept"
-    answers "$1 is missed" 1 "$2" script verify
+    answers "$1, gone, is noticed" 1 "$2" script verify
     mv "$WORK/kept" "$3"
 }
 lose "a segment of WAL" 'WAL is missing before segment' "$(tail -n 2 <<<"$segments" | sed -n 1p)"
