@@ -68,7 +68,7 @@ licences_are_good() {
     cargo deny --offline check licenses bans sources
 }
 
-shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh helm/*.sh image/*.sh tests/*.sh; do bash -n "$file"; done; }
+shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh helm/*.sh image/*.sh ops/*/*.sh tests/*.sh tests/drill/*.sh; do bash -n "$file"; done; }
 
 check() {
     need_rust
@@ -144,6 +144,8 @@ run_tests() {
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     suite "the chart" helm/test.sh
     [ -z "$all" ] || suite "the image" image/test.sh
+    suite "the restore drill" tests/drill/backup.sh
+    suite "failover to a synchronous standby" tests/drill/failover.sh
 
     local floor
     floor=$(cat tests/floor)

@@ -71,6 +71,19 @@ need_edge_tools() {
     fi
 }
 
+# What the drills write with.
+need_psycopg() {
+    need_python
+    .tools/py/bin/python -c 'import psycopg' 2>/dev/null && return
+    .tools/py/bin/pip install --quiet --disable-pip-version-check 'psycopg[binary]==3.3.9'
+}
+
+# systemd only for systemd-analyze, which reads the timers.
+need_pgbackrest() {
+    need pgbackrest pgbackrest
+    need systemd-analyze systemd
+}
+
 # Helm is built with it.
 need_go() {
     command -v go >/dev/null && return
