@@ -37,3 +37,8 @@ if [ ! -x "$root/.tools/bin/promtool" ]; then
         install -m 755 "$work/root/usr/bin/promtool" "$root/.tools/bin/promtool"
     fi
 fi
+
+# A gRPC server for the test of what `helm test` calls.
+if ! "$root/.tools/py/bin/python" -c 'import grpc; assert grpc.__version__ == "1.85.3"' 2>/dev/null; then
+    "$root/.tools/py/bin/pip" install --quiet --disable-pip-version-check grpcio==1.85.3
+fi

@@ -222,6 +222,8 @@ def finished(one):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart: 40 ms for each answer otherwise.
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
