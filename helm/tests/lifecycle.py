@@ -24,8 +24,8 @@ clusters: [{name: test, cluster: {server: "http://127.0.0.1:%d"}}]
 
 class Cluster:
     def __init__(self, folder, failing, kinds):
-        self.controllers = Controllers(failing)
-        self.server = api.Server(kinds, self.controllers, lambda one: valid.accepts("1.32", json.dumps(one, sort_keys=True)))
+        self.folder = folder
+        self.server = api.Server(kinds, Controllers(failing), lambda one: valid.accepts("1.32", json.dumps(one, sort_keys=True)))
         config = pathlib.Path(folder) / "kubeconfig"
         config.write_text(KUBECONFIG % self.server.server_address[1])
         # Nothing of the user's own Helm, and no pause between requests.
@@ -93,8 +93,10 @@ def a_trial_lives_from_one_command_to_the_last():
         assert set(first) == wanted(*TRIAL) | {NAMESPACE, VOLUME}
         [job] = [key for key in first if key[1] == "Job"]
 
-        # Another image: a Job of another name, the old one gone, every service on the new one, nothing else touched.
-        one.does("upgrade", "crewup", CHART, "--wait", "--timeout", "30s", *TRIAL, "--set", "image.tag=9.9.9")
+        # The next version of the chart and of everything: a Job of another name, the old one gone, every service on the new image;
+        # edge and database, in which nothing is new, are not started again.
+        one.does("package", CHART, "--version", "9.9.9", "--app-version", "9.9.9", "--destination", one.folder)
+        one.does("upgrade", "crewup", f"{one.folder}/crewup-9.9.9.tgz", "--wait", "--timeout", "30s", *TRIAL)
         second = one.there()
         [next_job] = [key for key in second if key[1] == "Job"]
         assert next_job != job and set(second) - {next_job} == set(first) - {job}

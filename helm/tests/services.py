@@ -35,6 +35,14 @@ def an_update_never_serves_with_fewer():
 
 
 @test
+def a_new_chart_starts_nothing_again_that_is_the_same():
+    for name, all_ in every():
+        for one in of_kind(all_, "Deployment", "StatefulSet"):
+            labels = one["spec"]["template"]["metadata"]["labels"]
+            assert labels == one["spec"]["selector"]["matchLabels"], f"{name} {one['metadata']['name']}"
+
+
+@test
 def who_is_scaled_is_not_told_how_many():
     """A Deployment with replicas would be set back by every upgrade."""
     scaled = ["--set", ISSUER, "--set", "serviceDefaults.autoscaling.enabled=true", "--set", "services.user.autoscaling.enabled=false",

@@ -12,6 +12,8 @@ from . import cnpg, matrix
 from .kit import CHART, OPERATOR, TOOLS, VALUES, VERSIONS, every, helm, objects, of_kind, parsed, render, test, text
 
 CRDS = TOOLS / "crds"
+# It reads some megabytes of definitions for each object otherwise.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 
 
 def strict(schema):

@@ -6,6 +6,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* Labels of pods, too: nothing of them changes with the chart, or every upgrade would start every pod again. */}}
 {{- define "crewup.selector" -}}
 app.kubernetes.io/name: crewup
 app.kubernetes.io/instance: {{ .root.Release.Name }}
