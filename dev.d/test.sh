@@ -68,7 +68,7 @@ licences_are_good() {
     cargo deny --offline check licenses bans sources
 }
 
-shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh; do bash -n "$file"; done; }
+shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh helm/*.sh; do bash -n "$file"; done; }
 
 check() {
     need_rust

@@ -8,7 +8,7 @@ from .kit import template_of
 
 class Controllers:
     def __init__(self, failing=()):
-        # Names of Jobs' containers, Deployments or Pods that never succeed.
+        # Names of Deployments and Pods that never succeed, `migrate` for the Job, and images that do not start.
         self.failing = set(failing)
 
     def __call__(self, store):
@@ -26,6 +26,8 @@ class Controllers:
         """Whether the pods of an object have all that they name."""
         namespace, (_, spec) = one["metadata"]["namespace"], template_of(one)
         for container in spec.get("initContainers", []) + spec["containers"]:
+            if container["image"] in self.failing:
+                return False
             for variable in container.get("env", []):
                 reference = variable.get("valueFrom", {}).get("secretKeyRef")
                 if reference:

@@ -195,6 +195,19 @@ def what_does_not_come_up_is_noticed():
 
 
 @test
+def an_upgrade_that_does_not_come_up_is_taken_back():
+    bad = "ghcr.io/crewup/crewup:bad"
+    with cluster({bad}) as one:
+        one.does(*INSTALL, "30s", *TRIAL)
+        first = one.there()
+        run = one.helm("upgrade", "crewup", CHART, "--wait", "--rollback-on-failure", "--timeout", "3s", *TRIAL, "--set", "image.tag=bad")
+        assert run.returncode != 0, "an image that does not start was taken"
+        assert "not ready" in run.stderr, run.stderr
+        assert specs(one.there()) == specs(first)
+        assert bad not in json.dumps(list(one.there().values()))
+
+
+@test
 def a_call_that_fails_fails_the_test():
     with cluster({"crewup-test-call"}) as one:
         one.does(*INSTALL, "30s", *TRIAL)

@@ -122,6 +122,35 @@ def every_hop_has_a_name_and_there_is_no_other():
 
 
 @test
+def each_side_of_a_hop_is_as_narrow_as_the_other():
+    """One that is too wide would be hidden by the other, until somebody widens that."""
+    all_ = objects(*BASE, "--set", "database.kind=inChart")
+    policies, everyone = of_kind(all_, "NetworkPolicy"), ends(all_)
+    ours = [everyone[name] for name in (*SERVICES, "edge", "migrate", "test", "postgres")]
+    expected = {hop for hop in hops(8080, "postgres") if {hop[0], hop[1]} <= {one.name for one in ours}}
+    ports = {hop[2] for hop in expected} | {*PLAIN.values(), 9050}
+    between = [(source, target, port) for source in ours for target in ours if source is not target for port in ports]
+    out = {(a.name, b.name, port) for a, b, port in between if side(policies, "Egress", a, b, port, "TCP")}
+    into = {(a.name, b.name, port) for a, b, port in between if side(policies, "Ingress", b, a, port, "TCP")}
+    compare(out, expected)
+    # The edge is called by anybody, so by any of ours.
+    compare({hop for hop in into if hop[1:] != ("edge", 8080)}, expected - {("test", "edge", 8080)})
+
+
+@test
+def what_nobody_thought_of_is_denied():
+    all_ = objects(*BASE)
+    policies, labels = of_kind(all_, "NetworkPolicy"), {"app.kubernetes.io/name": "crewup", "app.kubernetes.io/instance": "crewup"}
+    new, everyone = End("new", "app", labels), ends(all_)
+    for other in (*everyone.values(), End("another", "app", labels)):
+        for port in (*GRPC.values(), 53, 443, 5432, 8080):
+            assert not passes(policies, other, new, port), f"{other.name} to a new pod"
+            assert passes(policies, new, other, port) == ((other.name, port) == ("dns", 53)), f"a new pod to {other.name}"
+    [deny] = [one for one in policies if one["metadata"]["name"] == "crewup-default-deny"]
+    assert deny["spec"] == {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@test
 def a_trials_database_talks_to_nobody():
     trial = [*BASE, "--set", "database.kind=inChart", "--set", "database.namespace=data"]
     compare(found_hops(objects(*trial)), hops(8080, "postgres"))

@@ -70,6 +70,7 @@ def values_that_do_not_go_together_are_refused():
         ("minReplicas is more", "edge.autoscaling.enabled=true", "edge.autoscaling.minReplicas=7"),
         ("autoscaling of event", "services.event.autoscaling.enabled=true", "serviceDefaults.resources.requests=null"),
         ("backup.destinationPath", "database.kind=cloudNativePG"),
+        ("database.port", "database.kind=cloudNativePG", "database.port=5433"),
         # Five services, 2 replicas and one while rolling, 12 connections and 2 of their own, and 10.
         ("may use 220 at once", "database.kind=cloudNativePG", "database.cloudNativePG.backup.destinationPath=s3://bucket",
          "database.cloudNativePG.maxConnections=219"),

@@ -20,6 +20,7 @@
 {{- end }}
 {{- end }}
 {{- if eq $database.kind "cloudNativePG" }}
+{{- if ne (int $database.port) 5432 }}{{ fail "database.port: the operator's servers listen on 5432" }}{{ end }}
 {{- if not $database.cloudNativePG.backup.destinationPath }}
 {{- fail "database.cloudNativePG.backup.destinationPath: is required, for what is not backed up is a trial" }}
 {{- end }}
