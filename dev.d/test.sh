@@ -68,7 +68,7 @@ licences_are_good() {
     cargo deny --offline check licenses bans sources
 }
 
-shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh helm/*.sh; do bash -n "$file"; done; }
+shell_is_sound() { local file; for file in dev dev.d/*.sh envoy/*.sh helm/*.sh image/*.sh tests/*.sh; do bash -n "$file"; done; }
 
 check() {
     need_rust
@@ -121,8 +121,14 @@ web_client() {
     npm test --silent | sed -E 's/^# pass ([0-9]+)$/\1 passed/; s/^# fail ([0-9]+)$/\1 failed/; s/^ℹ pass ([0-9]+)$/\1 passed/; s/^ℹ fail ([0-9]+)$/\1 failed/'
 }
 
+# run_tests [--all]: with --all also what takes a release build.
 run_tests() {
-    local began=$SECONDS
+    local began=$SECONDS all=
+    case "${1:-}" in
+        --all) all=1 ;;
+        "") ;;
+        *) die 64 "unknown: $1 (test knows --all)" ;;
+    esac
     check
     need_node
     need_go
@@ -137,6 +143,7 @@ run_tests() {
     cargo build -q "${BINARIES[@]}" -p crewup-tests
     suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     suite "the chart" helm/test.sh
+    [ -z "$all" ] || suite "the image" image/test.sh
 
     local floor
     floor=$(cat tests/floor)

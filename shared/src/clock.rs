@@ -17,7 +17,8 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// The machine's clock, for what a stream says of itself: when it ends, that it is alive.
+/// The machine's clock, for what a stream says of itself: when it ends, that it is alive; and for a database that has no
+/// `crewup.now()` yet.
 #[allow(clippy::disallowed_methods, reason = "the one home of process time")]
 pub fn utc() -> DateTime<Utc> {
     Utc::now()

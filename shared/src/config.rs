@@ -12,6 +12,14 @@ use crate::{
     peer::{self, Lookup},
 };
 
+/// What is wrong with a command line, in one line; after its first paragraph, clap's answer is usage.
+#[must_use]
+pub fn wrong_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraph: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    paragraph.join(" ")
+}
+
 /// Where a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {

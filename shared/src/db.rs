@@ -10,12 +10,16 @@ use std::{
 };
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleResult, TimeoutType, Timeouts};
+use opentelemetry::{global, metrics::Histogram};
 use sqlx::{
     ConnectOptions as _, Executor as _,
     postgres::{PgConnectOptions, PgConnection},
 };
 
-use crate::error::{Error, ErrorReason, Result};
+use crate::{
+    clock,
+    error::{Error, ErrorReason, Result},
+};
 
 /// How long a call waits for a connection before it is told to come again (X5).
 const WAIT: Duration = Duration::from_secs(1);
@@ -43,6 +47,7 @@ impl managed::Manager for Manager {
 pub struct Db {
     pool: managed::Pool<Manager>,
     options: PgConnectOptions,
+    waits: Histogram<f64>,
 }
 
 impl Db {
@@ -65,13 +70,16 @@ impl Db {
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(|pool| Self { pool, options })
+            .map(|pool| Self { pool, options, waits: waits() })
             .map_err(Error::internal)
     }
 
     /// A connection of one's own until the lease is dropped.
     pub async fn lease(&self) -> Result<Lease> {
-        match self.pool.get().await {
+        let asked = clock::instant();
+        let got = self.pool.get().await;
+        self.waits.record(asked.elapsed().as_secs_f64(), &[]);
+        match got {
             Ok(object) => Ok(Lease { object: Some(object), idle: false }),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
@@ -95,6 +103,16 @@ impl Db {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.size, status.waiting)
     }
+}
+
+/// As the database semantic conventions name it.
+fn waits() -> Histogram<f64> {
+    global::meter("crewup")
+        .f64_histogram("db.client.connection.wait_time")
+        .with_unit("s")
+        .with_description("How long a call waited for a connection of the pool, opening one included")
+        .with_boundaries(vec![0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0])
+        .build()
 }
 
 /// A connection on loan. It goes back idle by [`Lease::back`]; dropped otherwise, it is rolled back first.

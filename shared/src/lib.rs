@@ -13,6 +13,7 @@ pub mod convert;
 pub mod db;
 pub mod error;
 pub mod fields;
+pub mod figures;
 pub mod gauges;
 pub mod housekeeping;
 pub mod id;

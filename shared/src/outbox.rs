@@ -99,8 +99,13 @@ pub(crate) struct Emitted {
     pub(crate) subject: Option<Uuid>,
 }
 
-/// Writes rows and claims and commits, in one round trip: text without parameters, of names and ids of our own making.
+/// Writes rows and claims and commits, in one round trip.
 pub(crate) fn told_and_committed(emitted: &[Emitted]) -> String {
+    told(emitted) + "; commit"
+}
+
+/// Writes rows and claims: text without parameters, of names and ids of our own making.
+pub(crate) fn told(emitted: &[Emitted]) -> String {
     let uuid = |id: Option<Uuid>| id.map_or("null::uuid".to_owned(), |id| format!("'{id}'::uuid"));
     let (mut rows, mut claims) = (Vec::new(), Vec::new());
     for one in emitted {
@@ -119,13 +124,13 @@ pub(crate) fn told_and_committed(emitted: &[Emitted]) -> String {
         rows.join(", "),
     );
     if claims.is_empty() {
-        return format!("{insert}; commit");
+        return insert;
     }
     format!(
         "with told as ({insert} returning id, topic, key, subject)
          insert into outbox_claims (outbox_id, consumer, topic, key, subject, due_at)
          select told.id, c.consumer, told.topic, told.key, told.subject, crewup.now()
-         from told join (values {}) as c (topic, consumer) on c.topic = told.topic; commit",
+         from told join (values {}) as c (topic, consumer) on c.topic = told.topic",
         claims.join(", "),
     )
 }

@@ -26,7 +26,7 @@ use crate::{
     accounts::KnownAccounts,
     app::{Accounts, App},
     auth::Verifier,
-    config::{Config, Switch},
+    config::{Config, Switch, wrong_line},
     db::Db,
     error::{Error, ErrorReason, Result},
     gauges, housekeeping,
@@ -153,11 +153,7 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
     let config = match Config::try_parse_from(args) {
         Ok(config) => config,
         Err(error) if !error.use_stderr() => error.exit(),
-        Err(error) => {
-            let lines = error.to_string();
-            let first: Vec<_> = lines.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            return fail(WRONG_SETTING, &first.join(" "));
-        }
+        Err(error) => return fail(WRONG_SETTING, &wrong_line(&error)),
     };
     let settings = config.database().and_then(|_| config.issuer()).and_then(|_| match service.peers {
         [] => Ok(()),

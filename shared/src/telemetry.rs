@@ -9,13 +9,13 @@ use opentelemetry::{
     KeyValue, global,
     metrics::{Histogram, UpDownCounter},
     propagation::{Extractor, Injector},
-    trace::Status,
+    trace::{Status, TraceContextExt as _},
 };
 use opentelemetry_sdk::{
     Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator, trace::SdkTracerProvider,
 };
 use tonic::Code;
-use tracing::Span;
+use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -138,8 +138,13 @@ impl Drop for OpenStream {
 /// the trace alone; fields are written out for the log as well, at once and again whenever one is added.
 pub(crate) fn call_span(call: &Call, headers: &HeaderMap) -> Span {
     let method = call.path.trim_start_matches('/');
-    let span = tracing::info_span!("call", otel.name = method, otel.kind = "server");
-    let _ = span.set_parent(global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers))));
+    let span = tracing::info_span!("call", otel.name = method, otel.kind = "server", trace_id = field::Empty);
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+    // By this the lines of the log are found that belong to a trace.
+    if parent.span().span_context().is_valid() {
+        span.record("trace_id", field::display(parent.span().span_context().trace_id()));
+    }
+    let _ = span.set_parent(parent);
     span.set_attribute("rpc.system.name", "grpc");
     span.set_attribute("rpc.method", method);
     span

@@ -2,9 +2,11 @@
 #![allow(clippy::disallowed_methods)] // a client and a harness have clocks, threads and transactions of their own
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
+mod adopt;
 mod crash;
 mod enter;
 mod event;
+mod figures;
 mod generated;
 mod group;
 mod harness;

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use crewup_issuer::Person;
+use crewup_proto::moderation::reported_object::Object;
 use crewup_proto::{
     event::{AttendanceStatus, CreateEventRequest, Event, SetAttendanceRequest},
     google::r#type::LatLng,
 };
 use crewup_tests::{
     Mesh,
-    persona::{at_once, party},
+    persona::{at_once, party, report_of, request_id},
     raw,
 };
 use opentelemetry_proto::tonic::{
@@ -17,15 +18,16 @@ use opentelemetry_proto::tonic::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
+    common::v1::any_value::Value,
     trace::v1::Span,
 };
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use crate::process::Process;
+use crate::{live::edge::Edge, process::Process, safety::night_out};
 
 #[derive(Clone, Default)]
-struct Receiver(Arc<Mutex<Vec<Span>>>);
+struct Receiver(Arc<Mutex<Vec<(String, Span)>>>);
 
 impl Receiver {
     /// With where it listens.
@@ -39,6 +41,12 @@ impl Receiver {
     }
 }
 
+impl Receiver {
+    fn spans(&self) -> Vec<Span> {
+        self.0.lock().unwrap().iter().map(|(_, span)| span.clone()).collect()
+    }
+}
+
 #[tonic::async_trait]
 impl TraceService for Receiver {
     async fn export(
@@ -46,8 +54,13 @@ impl TraceService for Receiver {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let resources = request.into_inner().resource_spans;
-        let spans = resources.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
-        self.0.lock().unwrap().extend(spans);
+        for resource in resources {
+            let attributes = resource.resource.unwrap_or_default().attributes;
+            let name = attributes.into_iter().find(|one| one.key == "service.name").expect("a service");
+            let Some(Value::StringValue(service)) = name.value.and_then(|value| value.value) else { panic!("no name") };
+            let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
+            self.0.lock().unwrap().extend(spans.map(|span| (service.clone(), span)));
+        }
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -70,7 +83,7 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     assert!(metrics.contains("crewup.event.v1.EventService/GetEvent"));
     assert!(process.terminate().await.success(), "SIGTERM is a clean end, and what is left is sent");
 
-    let spans = receiver.0.lock().unwrap().clone();
+    let spans = receiver.spans();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let ours: Vec<_> = spans.iter().filter(|span| hex(&span.trace_id) == trace).collect();
     let call =
@@ -82,6 +95,72 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     for secret in [secret.as_str(), "host@", "Pelikanplatz"] {
         assert!(!all.contains(secret), "X10: a span carries {secret}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_queries_and_the_log_names_it() {
+    let (receiver, endpoint) = Receiver::listen().await;
+    let (mesh, [host, guest, _], _, crew) = night_out().await;
+    let message = host.say(&crew, "Buy this").await.unwrap().id;
+    let traced = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
+    let level = ("RUST_LOG", "info,crewup_shared=debug");
+    let mut group = Process::start(&mesh, "group", &[traced, level]);
+    group.ready().await;
+    let url = |addr: Option<std::net::SocketAddr>| format!("http://{}", addr.unwrap());
+    let (event, safety) = (url(mesh.addr("event")), url(mesh.addr("safety")));
+    let peers = [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", safety.as_str())];
+    let settings = [traced, ("CREWUP_GROUP_URL", &url(Some(group.addr))), peers[0], peers[1], level];
+    let mut moderation = Process::start(&mesh, "moderation", &settings);
+    moderation.ready().await;
+    let edge = Edge::traced(&[("moderation", [moderation.addr; 2])], &endpoint).await;
+
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let token = format!("Bearer {}", guest.token());
+    let headers = [("authorization", token.as_bytes()), ("traceparent", parent.as_bytes())];
+    let report = report_of(Object::MessageId(message)).encode_to_vec();
+    raw::call(edge.addr, "/crewup.moderation.v1.ModerationService/CreateReport", &headers, report).await.unwrap();
+    // What is logged is what was refused.
+    let absent = report_of(Object::MessageId(request_id())).encode_to_vec();
+    raw::call(edge.addr, "/crewup.moderation.v1.ModerationService/CreateReport", &headers, absent).await.unwrap_err();
+    assert!(moderation.terminate().await.success() && group.terminate().await.success());
+
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let sent = async {
+        loop {
+            let spans = receiver.0.lock().unwrap().clone();
+            let ours: Vec<_> = spans.into_iter().filter(|(_, span)| hex(&span.trace_id) == trace).collect();
+            // Envoy sends what it has every few seconds.
+            if ours.iter().any(|(service, _)| service == "crewup-edge") {
+                return ours;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let spans = tokio::time::timeout(std::time::Duration::from_secs(30), sent).await.expect("the edge's span");
+    // From a query of the service that was asked, up to the browser.
+    let (_, mut span) = spans
+        .iter()
+        .find(|(service, span)| service == "crewup-group" && span.name == "get")
+        .unwrap_or_else(|| panic!("no query of group: {:?}", named(&spans)))
+        .clone();
+    let mut hops = vec!["crewup-group".to_owned()];
+    while let Some((service, parent)) = spans.iter().find(|(_, other)| other.span_id == span.parent_span_id) {
+        if hops.last() != Some(service) {
+            hops.push(service.clone());
+        }
+        span = parent.clone();
+    }
+    assert_eq!(hops, ["crewup-group", "crewup-moderation", "crewup-edge"], "{:?}", named(&spans));
+    assert_eq!(hex(&span.parent_span_id), "00f067aa0ba902b7");
+    for process in [&mut moderation, &mut group] {
+        let logged = process.logged();
+        assert!(logged.contains(trace), "{logged}");
+    }
+}
+
+fn named(spans: &[(String, Span)]) -> Vec<String> {
+    spans.iter().map(|(service, span)| format!("{service} {}", span.name)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -108,7 +187,7 @@ async fn calls_that_share_a_transaction_are_traced_only_where_their_callers_ask_
     }
     assert!(process.terminate().await.success());
 
-    let spans = receiver.0.lock().unwrap().clone();
+    let spans = receiver.spans();
     let written = spans.iter().filter(|span| span.name == "answer").collect::<Vec<_>>();
     assert!(!written.is_empty(), "those who asked for it are traced");
     assert!(written.iter().all(|span| !span.parent_span_id.is_empty()), "nothing is written outside of a call");

@@ -16,6 +16,7 @@ use crewup_shared::{
 use crate::{
     access,
     events::held,
+    figures,
     model::{self, Answer, Change, Event, Queue, Status},
     store::{self, events::Hold},
 };
@@ -151,12 +152,18 @@ async fn apply(tx: &mut Tx, event: &Event, user: UserId, change: &Change) -> Res
 fn tell(tx: &mut Tx, event: &Event, user: UserId, change: &Change) {
     let leaves = change.frees() && !event.is_cancelled;
     tx.emit(if leaves { Topic::AttendanceLeft } else { Topic::AttendanceChanged }, event.id, Some(user.0));
+    let kind = match change.queue {
+        Queue::Join => "waiting",
+        Queue::Keep | Queue::Leave => change.status.map_or("withdrawn", Status::name),
+    };
+    tx.count(&figures::RSVPS, kind);
 }
 
 /// Tells of who moved up from the waitlist.
 pub(crate) fn tell_promoted(tx: &mut Tx, event: EventId, promoted: &[UserId]) {
     for user in promoted {
         tx.emit(Topic::AttendanceChanged, event, Some(user.0));
+        tx.count(&figures::RSVPS, "promoted");
     }
 }
 

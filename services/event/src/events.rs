@@ -11,7 +11,7 @@ use crewup_shared::{
 };
 
 use crate::{
-    access, attendance,
+    access, attendance, figures,
     model::{self, Draft, Edit, Event},
     store::{self, events::Hold},
 };
@@ -33,6 +33,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result
         fields.done()?;
         store::events::insert(cx.db(), id, caller, &draft, now).await?;
         cx.tx.emit(Topic::EventEdited, id, Some(caller.0));
+        cx.tx.count(&figures::CREATED, if draft.is_public { "public" } else { "private" });
     }
     let event = store::events::get(cx.db(), caller, id).await?;
     Ok(CreateEventResponse { event: Some(event.to_wire(caller)) })

@@ -9,6 +9,7 @@ mod access;
 mod attendance;
 mod describe;
 mod events;
+mod figures;
 mod invitations;
 mod lists;
 mod model;

@@ -11,7 +11,7 @@ use crewup_shared::{
 };
 
 use crate::{
-    access, departures,
+    access, departures, figures,
     model::{self, Draft, Edit},
     store::{self, crews::Hold},
 };
@@ -32,6 +32,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateGroupRequest) -> Result
             store::events::held(cx.db(), caller, event).await?.must_take_crews()?;
             store::crews::insert(cx.db(), id, event, caller, &draft, now).await?;
             cx.tx.emit(Topic::CrewMembers, id, None);
+            cx.tx.count(&figures::FORMED, if draft.is_private { "private" } else { "open" });
         }
         Once::Replay(made) => id = GroupId(made),
     }

@@ -10,6 +10,7 @@ mod access;
 mod crews;
 mod departures;
 mod describe;
+mod figures;
 mod invitations;
 mod joins;
 mod lists;

@@ -11,7 +11,7 @@ use crewup_shared::{
 };
 
 use crate::{
-    access,
+    access, figures,
     members::held,
     model::{self, Message, Position},
     store::{self, crews::Hold, messages::Sent},
@@ -40,7 +40,10 @@ pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<S
             chat.must_be_open()?;
             cx.tx.touch(crew);
             match store::messages::send(cx.db(), id, crew, caller, &content, now).await? {
-                Sent::Stored(message) => message,
+                Sent::Stored(message) => {
+                    cx.tx.count(&figures::SENT, "message");
+                    message
+                }
                 Sent::Archived => return Err(why_not(cx, crew).await?),
                 Sent::TooMany(free_at) => {
                     let wait = (free_at - now).to_std().unwrap_or_default();

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    access,
+    access, figures,
     model::{Ban, Deed, Draft, Named as _, Target, Touched},
     store::{
         self,
@@ -68,6 +68,7 @@ async fn write_version(cx: &mut WriteCx, version: BanId, user: UserId, draft: &D
     store::bans::end(cx.db(), user, ended_at, None).await?;
     store::bans::insert(cx.db(), version, revised.map(|ban| ban.id), user, draft, caller, at).await?;
 
+    cx.tx.count(&figures::BANNED, if revised.is_some() { "revised" } else { "banned" });
     let state = BanState::Active.name();
     let action = if revised.is_some() { LogAction::ReviseBan } else { LogAction::BanUser };
     let deed = Deed {

@@ -9,6 +9,7 @@ mod access;
 mod appeals;
 mod bans;
 mod describe;
+mod figures;
 mod log;
 mod model;
 mod react;

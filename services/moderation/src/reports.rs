@@ -15,6 +15,7 @@ use sqlx::PgConnection;
 use crate::{
     access,
     describe::Described,
+    figures,
     model::{self, Deed, Named as _, Object, Outcome, SNAPSHOT, Target, Touched, cut},
     store::{
         self,
@@ -61,6 +62,7 @@ pub(crate) async fn create(
             if !store::reports::insert(cx.db(), &new, now).await? {
                 return Err(ErrorReason::ReportExists.into());
             }
+            cx.tx.count(&figures::REPORTED, object.kind.name());
         }
         Once::Replay(made) => id = ReportId(made),
     }

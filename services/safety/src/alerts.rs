@@ -9,7 +9,7 @@ use crewup_shared::{
 };
 
 use crate::{
-    access,
+    access, figures,
     model::{Answer, Edit, Resolver},
     store,
 };
@@ -48,7 +48,12 @@ pub(crate) async fn acknowledge(cx: &mut WriteCx, req: &AcknowledgeAlertRequest)
     access::recipient(&alert)?;
     alert.must_be_active()?;
     if alert.my_answer() != Some(answer) {
+        let waited = alert.is_unanswered().then(|| (now - alert.created_at).to_std().unwrap_or_default());
         store::recipients::answer(cx.db(), id, caller, answer, now).await?;
+        cx.tx.count(&figures::ANSWERED, answer.name());
+        if let Some(waited) = waited {
+            cx.tx.took(&figures::TIME_TO_ANSWER, waited);
+        }
         cx.tx.emit(Topic::AlertChanged, id, None);
         alert = store::alerts::get(cx.db(), caller, moderates, id).await?;
     }

@@ -11,7 +11,7 @@ use crewup_shared::{
 };
 use futures_util::future::BoxFuture;
 
-use crate::{model, store};
+use crate::{figures, model, store};
 
 /// Raises the level of what is due.
 pub(crate) const JOB: Job = Job { name: "escalation", every: Duration::from_millis(500), step };
@@ -23,6 +23,7 @@ fn step(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
         let next = model::next_level(due.level, due.raised_at);
         store::due::escalate(tx.db(), due.id, &next, now).await?;
         tx.emit(Topic::AlertChanged, due.id, None);
+        tx.count(&figures::ESCALATED, if due.level == 0 { "crew again" } else { "hosts and moderators" });
         Ok(Step::Done(due.at))
     })
 }

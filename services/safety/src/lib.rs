@@ -9,6 +9,7 @@ mod access;
 mod alerts;
 mod describe;
 mod escalate;
+mod figures;
 mod lists;
 mod model;
 mod react;

@@ -10,7 +10,7 @@ use crewup_shared::{
     outbox::Topic,
 };
 
-use crate::{model::Call, store};
+use crate::{figures, model::Call, store};
 
 /// TriggerAlert. While an alert of the caller is active, it is that one (S3).
 pub(crate) async fn trigger(cx: &mut WriteCx, req: &TriggerAlertRequest) -> Result<TriggerAlertResponse> {
@@ -30,6 +30,7 @@ pub(crate) async fn trigger(cx: &mut WriteCx, req: &TriggerAlertRequest) -> Resu
                 cx.made(request_id, id.0).await?;
             }
             cx.tx.emit(Topic::AlertChanged, id, None);
+            cx.tx.count(&figures::RAISED, if id == new { "first" } else { "again" });
             id
         }
     };

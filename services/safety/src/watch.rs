@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    access,
+    access, figures,
     store::{self, recipients},
 };
 
@@ -169,8 +169,12 @@ impl Deliveries {
 async fn written(app: &App, sent: &[(AlertId, UserId)]) -> Result<()> {
     let mut tx = Tx::begin(app.db(), &[]).await?;
     let now = tx.now;
-    for alert in recipients::delivered(tx.db(), sent, now).await? {
-        tx.emit(Topic::AlertChanged, alert, None);
+    let mut alerts = HashSet::new();
+    for (alert, published) in recipients::delivered(tx.db(), sent, now).await? {
+        tx.took(&figures::TIME_TO_DELIVERY, (now - published).to_std().unwrap_or_default());
+        if alerts.insert(alert) {
+            tx.emit(Topic::AlertChanged, alert, None);
+        }
     }
     tx.commit(app.wake()).await
 }

@@ -1,6 +1,6 @@
 //! An open transaction: who was entered, what it will tell, whom it will wake.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use crewup_proto::call::Standing;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     db::{Db, Lease},
     error::{Error, ErrorReason, Result},
+    figures::{Figure, Noted},
     id::UserId,
     outbox::{self, Emitted, Topic},
     standing,
@@ -23,6 +24,7 @@ pub struct Tx {
     standings: HashMap<UserId, Standing>,
     emitted: Vec<Emitted>,
     touched: Vec<Uuid>,
+    noted: Vec<Noted>,
 }
 
 impl Tx {
@@ -38,6 +40,7 @@ impl Tx {
             standings: HashMap::new(),
             emitted: Vec::new(),
             touched: Vec::new(),
+            noted: Vec::new(),
         };
         if people.is_empty() {
             tx.now = sqlx::query_scalar!(r#"select crewup.now() as "now!""#).fetch_one(&mut *tx.lease).await?;
@@ -88,6 +91,16 @@ impl Tx {
         self.touched.push(key.into());
     }
 
+    /// Counts one of `kind`, after the commit.
+    pub fn count(&mut self, figure: &'static Figure, kind: &'static str) {
+        self.noted.push(Noted::One(figure, kind));
+    }
+
+    /// Counts how long something took, after the commit.
+    pub fn took(&mut self, figure: &'static Figure, time: Duration) {
+        self.noted.push(Noted::Took(figure, time));
+    }
+
     /// Writes what was emitted, commits, and wakes the workers and who watches.
     pub async fn commit(mut self, wake: &outbox::Wake) -> Result<()> {
         let done = if self.emitted.is_empty() {
@@ -104,6 +117,7 @@ impl Tx {
         }
         self.lease.back();
         wake.committed(&self.emitted, &self.touched);
+        self.noted.iter().for_each(Noted::record);
         Ok(())
     }
 }

@@ -2,8 +2,13 @@
 //!
 //! The services only ask whether the schema has at least their migrations; they never migrate.
 
+mod adopt;
+mod catalog;
+mod command;
 mod roles;
 
+pub use adopt::{Adopted, adopt};
+pub use command::run_command;
 pub use roles::{Login, SERVICES, create_logins, create_roles};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
@@ -18,6 +23,10 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 /// What sqlx calls its table.
 const TABLE: &str = "_sqlx_migrations";
 
+/// The tables of the reference.
+const TABLES: [&str; 8] =
+    ["users", "events", "groups", "group_members", "messages", "ratings", "safety_alerts", "event_attendees"];
+
 /// Why a command did not do what it was asked for. Each has its exit code, as in `sysexits.h`.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -25,8 +34,11 @@ pub enum Failure {
     #[error("{0}")]
     Config(String),
     /// The tables are there, but nothing says which migrations made them.
-    #[error("the database has CrewUp's tables but no migration table: adopting it is a command of its own")]
+    #[error("the database has CrewUp's tables but no migration table: `crewup-migrate adopt` takes it over")]
     Unadopted,
+    /// The database cannot be adopted as it is, or not in that zone; nothing was changed.
+    #[error("not adopted, and nothing was changed: {0}")]
+    Adopt(String),
     /// A later release has migrated this database; migrating is forward only.
     #[error("the database is at migration {database}, ahead of this binary, which knows {own}")]
     Ahead {
@@ -62,7 +74,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 64,
-            Self::Unadopted => 65,
+            Self::Unadopted | Self::Adopt(_) => 65,
             Self::Database(_) => 69,
             Self::Changed(_) | Self::Migration(_) => 70,
             Self::Timeout { .. } => 75,
@@ -202,12 +214,10 @@ async fn refuse_unadopted(conn: &mut PgConnection) -> Result<(), Failure> {
         "select count(*) filter (where c.relname <> $1) > 0 and count(*) filter (where c.relname = $1) = 0
          from pg_class c
          where c.relnamespace = 'public'::regnamespace
-            and c.relname in (
-                $1, 'users', 'events', 'groups', 'group_members', 'messages', 'ratings', 'safety_alerts',
-                'event_attendees'
-            )",
+            and (c.relname = $1 or c.relname = any ($2))",
     )
     .bind(TABLE)
+    .bind(TABLES.map(str::to_owned))
     .fetch_one(conn)
     .await?;
     if unadopted { Err(Failure::Unadopted) } else { Ok(()) }

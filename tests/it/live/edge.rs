@@ -32,6 +32,11 @@ pub(crate) struct Edge {
 
 impl Edge {
     pub(crate) async fn start(replicas: &[Replicas]) -> Self {
+        Self::traced(replicas, "").await
+    }
+
+    /// As [`Edge::start`], with its spans sent to `collector`.
+    pub(crate) async fn traced(replicas: &[Replicas], collector: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("crewup-edge-{}", request_id()));
         let (addr, admin) = (free(), free());
         let mut render = Command::new("python3");
@@ -43,7 +48,7 @@ impl Edge {
             render.env(format!("CREWUP_EDGE_{name}"), addr.port().to_string());
         }
         render.env("CREWUP_EDGE_RATE", "100000").env("CREWUP_EDGE_BURST", "100000");
-        assert!(render.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").status().unwrap().success());
+        assert!(render.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).status().unwrap().success());
         let file = folder.join("envoy.yaml");
         let mut text = fs::read_to_string(&file).unwrap();
         for (service, [first, second]) in replicas {

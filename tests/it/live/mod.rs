@@ -2,7 +2,7 @@
 
 mod alerts;
 mod chat;
-mod edge;
+pub(crate) mod edge;
 mod events;
 mod killed;
 mod resumed;

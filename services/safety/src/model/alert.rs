@@ -116,6 +116,11 @@ impl Alert {
         self.recipients.iter().any(|recipient| recipient.user_id == user.0 && recipient.delivered_at.is_none())
     }
 
+    /// Whether nobody has answered it yet.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.recipients.iter().all(|recipient| recipient.answer.is_none())
+    }
+
     /// In words, without the place (M6).
     pub(crate) fn description(&self) -> String {
         let crews: Vec<_> = self.crews.iter().map(|crew| crew.group_name.as_str()).collect();

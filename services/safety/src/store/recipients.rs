@@ -119,33 +119,34 @@ pub(crate) async fn audience(db: &mut PgConnection, alerts: &[Uuid]) -> Result<V
     Ok(people)
 }
 
-/// Keeps that streams sent alerts to some of their recipients (S13). Answers the alerts of which that was not known.
+/// Keeps that streams sent alerts to some of their recipients (S13). Answers, for each of whom that was not known, the alert and
+/// when it was published to them.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn delivered(
     db: &mut PgConnection,
     sent: &[(AlertId, UserId)],
     now: DateTime<Utc>,
-) -> Result<Vec<AlertId>> {
+) -> Result<Vec<(AlertId, DateTime<Utc>)>> {
     let (alerts, users): (Vec<_>, Vec<_>) = sent.iter().map(|(alert, user)| (alert.0, user.0)).unzip();
     // The alerts first, as every change of one does.
     sqlx::query!("select b.id from alert_batches b where b.id = any($1) order by b.id for no key update", &alerts)
         .fetch_all(&mut *db)
         .await?;
-    let changed = sqlx::query_scalar!(
+    let marked = sqlx::query!(
         r#"with marked as (
              update alert_recipients r set delivered_at = $3
              from unnest($1::uuid[], $2::uuid[]) d (batch_id, user_id)
              where r.batch_id = d.batch_id and r.user_id = d.user_id and r.delivered_at is null
-             returning r.batch_id
+             returning r.batch_id, r.published_at
+         ), changed as (
+             update alert_batches set revision = revision + 1 where id in (select batch_id from marked)
          )
-         update alert_batches set revision = revision + 1
-         where id in (select batch_id from marked)
-         returning id as "id: AlertId""#,
+         select batch_id as "id: AlertId", published_at from marked"#,
         &alerts,
         &users,
         now,
     )
     .fetch_all(db)
     .await?;
-    Ok(changed)
+    Ok(marked.into_iter().map(|row| (row.id, row.published_at)).collect())
 }
