@@ -6,6 +6,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* Labels of pods, too: nothing of them changes with the chart, or every upgrade would start every pod again. */}}
 {{- define "crewup.selector" -}}
 app.kubernetes.io/name: crewup
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -33,12 +34,12 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* DATABASE_URL of a role; the password comes from the Secret. A dict of root, role and key. */}}
+{{/* DATABASE_URL of a role; the password comes from the Secret. A dict of root, role, secret and key. */}}
 {{- define "crewup.databaseEnv" -}}
 {{- $database := .root.Values.database -}}
 - name: DATABASE_PASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ .root.Values.secrets.database }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}
 - name: DATABASE_URL
   value: postgres://{{ .role }}:$(DATABASE_PASSWORD)@postgres-service.{{ $database.namespace }}.svc.cluster.local:{{ $database.port }}/{{ $database.name }}?sslmode={{ $database.sslMode }}
 {{- end }}
@@ -46,6 +47,11 @@ capabilities: {drop: [ALL]}
 {{/* The services: what the contracts and ports.json say. As JSON of {services: [...], refusals: [...]}. */}}
 {{- define "crewup.calls" -}}
 {{ .Files.Get "files/calls.json" }}
+{{- end }}
+
+{{/* The values of one service, as JSON: a dict of root and name. */}}
+{{- define "crewup.settings" -}}
+{{ mergeOverwrite (deepCopy .root.Values.serviceDefaults) (index .root.Values.services .name | default dict) | toJson }}
 {{- end }}
 
 {{/* The edge's two files, as YAML of a ConfigMap's data. */}}

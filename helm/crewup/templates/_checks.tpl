@@ -1,0 +1,38 @@
+{{/* What the schema cannot say: values that do not go together. */}}
+{{- define "crewup.checks" -}}
+{{- $database := .Values.database -}}
+{{- $edge := .Values.edge -}}
+{{- if and .Values.dev (ne .Values.mode "development") }}
+{{- fail "dev: the chart would make Secrets with known passwords, which mode production refuses; set mode: development" }}
+{{- end }}
+{{- if and .Values.dev (eq $database.kind "cloudNativePG") }}
+{{- fail "dev: database.kind cloudNativePG takes its Secrets from somebody; use inChart for a trial" }}
+{{- end }}
+{{- if and (or $edge.ingress.enabled $edge.gateway.enabled) (not $edge.plain.enabled) }}
+{{- fail "edge.plain.enabled: an Ingress or an HTTPRoute goes to the plain port" }}
+{{- end }}
+{{- if and $edge.ingress.enabled (not $edge.ingress.host) }}{{ fail "edge.ingress.host: is required" }}{{ end }}
+{{- if and $edge.gateway.enabled (not $edge.gateway.parentRefs) }}{{ fail "edge.gateway.parentRefs: is required" }}{{ end }}
+{{- with $edge.tls }}
+{{- if .certificate.enabled }}
+{{- if not .secretName }}{{ fail "edge.tls.secretName: is required, for the certificate is written there" }}{{ end }}
+{{- if not (and .certificate.issuerName .certificate.dnsNames) }}{{ fail "edge.tls.certificate: issuerName and dnsNames are required" }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if eq $database.kind "cloudNativePG" }}
+{{- if ne (int $database.port) 5432 }}{{ fail "database.port: the operator's servers listen on 5432" }}{{ end }}
+{{- if not $database.cloudNativePG.backup.destinationPath }}
+{{- fail "database.cloudNativePG.backup.destinationPath: is required, for what is not backed up is a trial" }}
+{{- end }}
+{{- $need := 10 -}}
+{{- $root := . -}}
+{{- range (include "crewup.calls" . | fromJson).services }}
+{{- $set := include "crewup.settings" (dict "root" $root "name" .name) | fromJson -}}
+{{- /* One more while an update rolls, and two for each that are not of the pool: those that listen. */ -}}
+{{- $need = add $need (mul (add (include "crewup.most" $set | int) 1) (add (int $set.databaseConnections) 2)) -}}
+{{- end }}
+{{- if lt (int $database.cloudNativePG.maxConnections) (int $need) }}
+{{- fail (printf "database.cloudNativePG.maxConnections: the services may use %d at once" (int $need)) }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,1 @@
+"""The chart's tests, a file for each idea. helm/test.py runs them."""
