@@ -1,6 +1,9 @@
 """The alerts: right by promtool's tests, about figures that the services have, with a runbook; and the cluster gets the tested file."""
+import json
+import pathlib
 import re
 import subprocess
+import tempfile
 
 import yaml
 
@@ -10,6 +13,7 @@ FILE = CHART / "alerts" / "crewup.yaml"
 TESTS = HELM_DIR / "alerts_test.yaml"
 ENABLED = ["-f", CHART / "examples" / "production.yaml", *OPERATOR]
 SUFFIX = {"": "", "s": "_seconds", "By": "_bytes", "1": "_ratio"}
+FIGURE = re.compile(r"Figure::(count|times)\(\s*\"([a-z._]+)\"", re.S)
 MADE = re.compile(r"\.(\w+)_(gauge|counter|histogram)\(\s*\"([a-z._]+)\"\s*\)((?:\s*\.with_\w+\([^;]*?\))*)", re.S)
 
 
@@ -49,7 +53,15 @@ def figures():
                 found |= {f"{full}_{part}" for part in ("bucket", "count", "sum")}
             else:
                 found.add(full + ("_total" if kind == "counter" and "up_down" not in number else ""))
+        for kind, name in FIGURE.findall(path.read_text()):
+            full = name.replace(".", "_")
+            found |= {f"{full}_total"} if kind == "count" else {f"{full}_seconds_{part}" for part in ("bucket", "count", "sum")}
     return found
+
+
+def used(expr):
+    """The figures that an expression asks for."""
+    return set(re.findall(r"\b(?:crewup|rpc|db)_[a-z_]+(?=[\s{)\[]|$)", re.sub(r"\"[^\"]*\"|\{[^}]*\}|by \([^)]*\)", "", expr)))
 
 
 @test
@@ -57,9 +69,39 @@ def alerts_are_about_figures_that_there_are():
     there = figures()
     assert {"crewup_outbox_lag_seconds", "crewup_outbox_parked", "crewup_streams", "rpc_server_call_duration_seconds_count"} <= there, there
     for rule in rules():
-        used = set(re.findall(r"\b(?:crewup|rpc)_[a-z_]+(?=[\s{)\[]|$)", re.sub(r"\"[^\"]*\"|\{[^}]*\}", "", rule["expr"])))
-        assert used, rule["alert"]
-        assert used <= there, f"{rule['alert']}: {used - there}"
+        named = used(rule["expr"])
+        assert named, rule["alert"]
+        assert named <= there, f"{rule['alert']}: {named - there}"
+
+
+@test
+def the_dashboard_shows_every_figure_that_there_is_and_no_other():
+    [made] = [one for one in of_kind(objects(*ENABLED), "ConfigMap") if "crewup.json" in one["data"]]
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    source = (CHART / "dashboards" / "crewup.json").read_text()
+    assert made["data"]["crewup.json"] == source
+    panels = [panel for panel in json.loads(source)["panels"] if panel["type"] != "row"]
+    asked = set()
+    for panel in panels:
+        for target in panel["targets"]:
+            named = used(target["expr"])
+            assert named and named <= figures(), f"{panel['title']}: {named - figures()}"
+            asked |= {re.sub("_(bucket|count|sum)$", "", name) for name in named}
+            promtool("check", "rules", rule_of(target["expr"]))
+    there = {re.sub("_(bucket|count|sum)$", "", name) for name in figures()}
+    # How many wait is in how long they wait.
+    assert there - asked == {"crewup_outbox_waiting", "crewup_db_connections_awaited"}, there - asked
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len(set(places)) == len(places)
+
+
+def rule_of(expr):
+    """A file in which promtool reads the expression; Grafana fills its variables."""
+    for variable, value in (("$__rate_interval", "5m"), ("$namespace", "app")):
+        expr = expr.replace(variable, value)
+    file = pathlib.Path(tempfile.mkdtemp()) / "rule.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panel", "rules": [{"record": "panel", "expr": expr}]}]}))
+    return file
 
 
 @test

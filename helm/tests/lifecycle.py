@@ -172,7 +172,9 @@ def without_the_operators_there_is_nothing_for_them():
     with cluster(kinds=api.BUILT_IN) as one:
         notes = one.does(*INSTALL, "30s", *TRIAL, "--set", "monitoring.enabled=true")
         assert "the Prometheus operator is not here" in notes
-        assert one.names() == wanted(*TRIAL) | {NAMESPACE, VOLUME}
+        # The dashboard is Grafana's, which needs no operator.
+        assert one.names() == wanted(*TRIAL, "--set", "monitoring.enabled=true") | {NAMESPACE, VOLUME}
+        assert not {kind for _, kind, _ in one.names()} & {"PodMonitor", "PrometheusRule"}
 
 
 @test

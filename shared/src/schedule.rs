@@ -33,7 +33,8 @@ pub enum Step {
 pub(crate) async fn work(db: Db, job: &'static Job, wake: Wake, mut stop: watch::Receiver<bool>) {
     let meter = global::meter("crewup");
     let lag = meter.f64_gauge("crewup.job.lag").with_unit("s").with_description("How late timed work was done").build();
-    let labels = [KeyValue::new("job", job.name)];
+    // Not `job`: Prometheus has that name for what it asked.
+    let labels = [KeyValue::new("work", job.name)];
     while !*stop.borrow() {
         match step(&db, job, &wake).await {
             Ok(Some(late)) => {

@@ -39,14 +39,9 @@ async fn x7_what_has_served_its_time_goes_on_any_number_of_replicas_and_the_lag_
         replica.ready().await;
         let figures = async {
             let url = format!("http://{}/metrics", replica.plain);
-            while !reqwest::get(&url)
-                .await
-                .unwrap()
-                .text()
-                .await
-                .unwrap()
-                .contains("crewup_job_lag_seconds{job=\"housekeeping\"")
-            {
+            let is_told =
+                |line: &str| line.starts_with("crewup_job_lag_seconds{") && line.contains("work=\"housekeeping\"");
+            while !reqwest::get(&url).await.unwrap().text().await.unwrap().lines().any(is_told) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
