@@ -138,6 +138,8 @@ impl From<sqlx::Error> for Error {
             // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections; read_only_sql_transaction: a server
             // that is not the primary, or is it no more
             (_, Some("57P01" | "57P02" | "57P03" | "53300" | "25006")) => (ErrorReason::DependencyUnavailable, true),
+            // disk_full, out_of_memory: not made better by trying at once
+            (_, Some("53100" | "53200")) => (ErrorReason::DependencyUnavailable, false),
             (sqlx::Error::Io(_), _) => (ErrorReason::DependencyUnavailable, true),
             _ => (ErrorReason::Internal, false),
         };

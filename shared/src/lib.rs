@@ -32,6 +32,7 @@ pub mod schedule;
 pub mod server;
 pub mod snapshot;
 pub mod standing;
+pub mod standing_log;
 pub mod telemetry;
 pub mod together;
 

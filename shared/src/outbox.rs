@@ -80,7 +80,7 @@ impl Topic {
     /// The services that react. A topic without any is still published: its row stays for the retention time.
     const fn consumers(self) -> &'static [&'static str] {
         match self {
-            Self::UserStanding => &["event", "group", "safety", "moderation"],
+            Self::UserStanding => &["event", "group", "user", "safety", "moderation"],
             Self::AttendanceLeft => &["group"],
             Self::CrewMembers => &["safety"],
             Self::AttendanceChanged | Self::EventChanged | Self::EventEdited | Self::AlertChanged => &[],

@@ -21,7 +21,10 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 
 pub use prometheus::Registry;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    standing_log,
+};
 
 /// What must be flushed at the end, and what `/metrics` reads.
 pub struct Telemetry {
@@ -59,6 +62,9 @@ impl Telemetry {
         global::set_meter_provider(meters.clone());
 
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        // Whatever else is asked for: a restore needs it.
+        let standings = format!("{}=info", standing_log::TARGET).parse().map_err(Error::internal)?;
+        let filter = filter.add_directive(standings);
         let logs = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
         // What is left out here would be worked out for each span of each call, sampled or not.
         let traces = tracer.as_ref().map(|tracer| {

@@ -41,6 +41,11 @@ pub async fn empty() -> TestDb {
     create("template1").await
 }
 
+/// What is in `db` now, in a database of its own. Nobody may be connected to `db`.
+pub async fn copy_of(db: &TestDb) -> TestDb {
+    create(&db.name).await
+}
+
 /// A migrated database on a server of the test's own.
 pub async fn database_on(own: &Own) -> TestDb {
     let server: &'static Server = Box::leak(Box::new(Server::of(own.port)));

@@ -15,6 +15,7 @@ mod me;
 mod model;
 mod people;
 mod ratings;
+mod react;
 mod rpc;
 mod store;
 
@@ -37,12 +38,12 @@ pub static SERVICE: Service = Service {
     name: "user",
     port: 50053,
     plain_port: 9053,
-    schema: 15,
+    schema: 18,
     one_plan: false,
     routes,
     accounts: Some(accounts),
     peers: &[],
-    react: None,
+    react: Some(react::react),
     jobs: &[],
 };
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Failure, Login, SERVICES, adopt, connect, create_logins, latest, status, up, wait};
+use super::{Failure, Login, SERVICES, adopt, connect, create_logins, latest, reapply, standings, status, up, wait};
 use crate::config::wrong_line;
 
 /// Migrates the CrewUp database.
@@ -47,6 +47,9 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// After a restore: bans and erases again whom the log of standings names, which is read from standard input: the logs of
+    /// the user service since the moment that was restored. Other lines are passed over.
+    Reapply,
     /// Creates or updates the login of each service; passwords from `CREWUP_<SERVICE>_DB_PASSWORD`, or from the
     /// file that `CREWUP_<SERVICE>_DB_PASSWORD_FILE` names.
     Roles,
@@ -103,6 +106,11 @@ async fn run(args: Args) -> Result<(), Failure> {
             } else {
                 say(&format!("adopted: the schema is at migration {}", latest()));
             }
+        }
+        Command::Reapply => {
+            let standings = standings(std::io::stdin().lock())?;
+            let mut conn = connect(&args.database_url).await?;
+            say(&reapply(&mut conn, &standings).await?.to_string());
         }
         Command::Roles => {
             let logins = logins(|name| std::env::var(name).ok())?;

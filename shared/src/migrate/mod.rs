@@ -5,10 +5,12 @@
 mod adopt;
 mod catalog;
 mod command;
+mod reapply;
 mod roles;
 
 pub use adopt::{Adopted, adopt};
 pub use command::run_command;
+pub use reapply::{Reapplied, reapply, standings};
 pub use roles::{Login, SERVICES, create_logins, create_roles};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};

@@ -1,6 +1,6 @@
 //! People as a viewer sees them (U3, U5).
 
-use crewup_shared::{error::Result, id::UserId, page::Page};
+use crewup_shared::{error::Result, id::UserId, page::Page, standing_log::Line};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -98,4 +98,19 @@ pub(crate) async fn find(db: &mut PgConnection, viewer: UserId, query: &str, pag
     .fetch_all(db)
     .await?;
     Ok(rows)
+}
+
+/// What the log of standings says of a person.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn standing_line(db: &mut PgConnection, id: UserId) -> Result<Line> {
+    let line = sqlx::query_as!(
+        Line,
+        r#"select crewup.person_hash(u.id) as "person!", u.state as "standing!",
+                  (select b.expires_at from api_bans b where b.user_id = u.id) as until
+           from api_users u where u.id = $1"#,
+        id.0,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(line)
 }
