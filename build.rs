@@ -97,10 +97,12 @@ fn call(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String> {
         return Err("the access rule names nobody".into());
     }
     let standings = names(rule, "also_while", "STANDING_")?;
+    let urgent = rule.get_field_by_name("urgent").and_then(|urgent| urgent.as_bool()).unwrap_or_default();
     Ok(format!(
-        "access: &[{}], also_while: &[{}], retry: Retry::{}, server_stream: {}",
+        "access: &[{}], also_while: &[{}], urgent: {}, retry: Retry::{}, server_stream: {}",
         access.iter().map(|name| format!("Access::{name}")).collect::<Vec<_>>().join(", "),
         standings.iter().map(|name| format!("Standing::{name}")).collect::<Vec<_>>().join(", "),
+        urgent,
         ["Unsafe", "ReadOnly", "Idempotent"][usize::try_from(retry)?],
         method.is_server_streaming(),
     ))

@@ -100,6 +100,8 @@ pub mod call {
         pub access: &'static [Access],
         /// The standings, beyond active, in which the call stays allowed (M3, U6).
         pub also_while: &'static [Standing],
+        /// Whether it is served though the service has more work than it can do (S13).
+        pub urgent: bool,
         /// Whether it may be sent again.
         pub retry: Retry,
         /// Whether the answer is a stream.

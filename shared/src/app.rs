@@ -74,6 +74,8 @@ pub struct Caller {
 #[derive(Clone)]
 pub struct App {
     db: Db,
+    /// For urgent calls; the same where a service has none.
+    urgent: Db,
     accounts: Arc<dyn Accounts>,
     peers: Arc<Peers>,
     standings: Standings,
@@ -123,13 +125,14 @@ impl App {
     /// Puts the parts together.
     pub fn new(
         db: Db,
+        urgent: Db,
         accounts: Arc<dyn Accounts>,
         peers: Arc<Peers>,
         live: Live,
         stream_limits: StreamLimits,
     ) -> Self {
         let (standings, snapshots, wake) = (Standings::new(), Snapshots::new(), outbox::Wake::new(live.clone()));
-        Self { db, accounts, peers, standings, snapshots, live, stream_limits, wake }
+        Self { db, urgent, accounts, peers, standings, snapshots, live, stream_limits, wake }
     }
 
     /// The pool, for readiness and the workers.
@@ -315,10 +318,11 @@ impl App {
         F: for<'a> Handler<'a, WriteCx, Req, Res>,
     {
         people.insert(0, id.0);
+        let db = if context.call.urgent { &self.urgent } else { &self.db };
         let mut run = 1;
         loop {
             let once = async {
-                let tx = Tx::begin(&self.db, &people).await?;
+                let tx = Tx::begin(db, &people).await?;
                 let standing = tx.standing(id).unwrap_or(Standing::Erased);
                 standing::admit(standing, context.call)?;
                 let caller = Caller { id, role: context.person().role, standing };
@@ -329,7 +333,7 @@ impl App {
             };
             match once.await {
                 Ok(res) => return Ok(res),
-                Err(error) => again(&self.db, error, &mut run).await?,
+                Err(error) => again(db, error, &mut run).await?,
             }
         }
     }

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a call waits for a connection before it is told to come again (X5).
 const WAIT: Duration = Duration::from_secs(1);
+/// As long as any call may take; its own deadline comes first.
+const WAIT_URGENT: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(2);
 const TIDY: Duration = Duration::from_secs(2);
 
@@ -57,8 +59,17 @@ pub struct Db {
 }
 
 impl Db {
-    /// At most `size` connections, opened when they are first needed.
+    /// At most `size` connections, opened when they are first needed. Who finds none free is told soon to come again.
     pub fn new(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
+        Self::waiting(options, application, size, WAIT)
+    }
+
+    /// As [`Db::new`], for urgent calls: they wait for as long as they may.
+    pub fn urgent(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
+        Self::waiting(options, application, size, WAIT_URGENT)
+    }
+
+    fn waiting(options: PgConnectOptions, application: &str, size: usize, wait: Duration) -> Result<Self> {
         let options =
             options.application_name(application).statement_cache_capacity(500).disable_statement_logging().options([
                 ("statement_timeout", "10s"),
@@ -70,7 +81,7 @@ impl Db {
                 // How alike two words must be to be a typo of each other (E23).
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
-        let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: None };
+        let timeouts = Timeouts { wait: Some(wait), create: Some(CONNECT), recycle: None };
         managed::Pool::builder(Manager(options.clone()))
             .max_size(size)
             .timeouts(timeouts)

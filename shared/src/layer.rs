@@ -114,10 +114,9 @@ impl Gate {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        let _slot = self
-            .slots
-            .try_acquire()
-            .map_err(|_| Error::from(ErrorReason::Overloaded).retry_after(Duration::from_millis(250)))?;
+        // Urgent ones need no place.
+        let full = |_| Error::from(ErrorReason::Overloaded).retry_after(Duration::from_millis(250));
+        let _slot = (!call.urgent).then(|| self.slots.try_acquire()).transpose().map_err(full)?;
         // A little before tonic's own timer, which would answer CANCELLED without details.
         let asked = deadline(request.headers()).map(|asked| asked.saturating_sub(Duration::from_millis(5)));
         let deadline = asked.map_or(self.longest, |asked| asked.min(self.longest));

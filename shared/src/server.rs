@@ -13,8 +13,10 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use clap::Parser as _;
+use crewup_proto::call::CALLS;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     service::Routes,
@@ -230,18 +232,19 @@ pub fn start(
     if service.one_plan {
         options = options.options([("plan_cache_mode", "force_generic_plan")]);
     }
-    let db = Db::new(options, &format!("crewup-{}", service.name), config.db_connections.into())?;
+    let (db, urgent) = pools(service, config, options)?;
     let issuer = config.issuer().map_err(Error::internal)?;
     let verifier = Arc::new(Verifier::new(issuer.clone(), &config.audience));
     let (peers, resolvers) = peers(service, config, issuer)?;
     let accounts = match service.accounts {
         Some(accounts) => accounts(&db),
-        None => Arc::new(KnownAccounts::new(db.clone(), Arc::clone(&peers))),
+        // Who is not known is not helped.
+        None => Arc::new(KnownAccounts::new(urgent.clone(), Arc::clone(&peers))),
     };
     let (stop, stopped) = watch::channel(false);
     let reads = (usize::from(config.db_connections) / 2).max(1);
     let limits = StreamLimits::new(config.max_stream(), config.grace().div_f64(4.0), stopped.clone(), reads);
-    let app = App::new(db.clone(), accounts, peers, Live::default(), limits);
+    let app = App::new(db.clone(), urgent, accounts, peers, Live::default(), limits);
     let wake = app.wake();
     let (addr, plain_addr) =
         (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
@@ -299,6 +302,19 @@ pub fn start(
         }
     }
     Ok(Running { addr, plain_addr, stop, tasks, grace: config.grace() })
+}
+
+/// The pool, and the one for urgent calls: a quarter of the connections, where the service has such calls; else the same.
+fn pools(service: &Service, config: &Config, options: PgConnectOptions) -> Result<(Db, Db)> {
+    let name = format!("crewup-{}", service.name);
+    let all = usize::from(config.db_connections);
+    let own = format!("/crewup.{}.", service.name);
+    if !CALLS.iter().any(|call| call.urgent && call.path.starts_with(&own)) {
+        let db = Db::new(options, &name, all)?;
+        return Ok((db.clone(), db));
+    }
+    let kept = (all / 4).max(1);
+    Ok((Db::new(options.clone(), &name, all.saturating_sub(kept).max(1))?, Db::urgent(options, &name, kept)?))
 }
 
 fn peers(service: &Service, config: &Config, issuer: Issuer) -> Result<(Arc<Peers>, Vec<Resolver>)> {

@@ -51,10 +51,10 @@ impl Mesh {
         Self::with(cluster::database().await, issuer().await, &[]).await
     }
 
-    /// As [`Mesh::start`], with a connection for each of 32 who call at once: on a busy machine those who wait for one
+    /// As [`Mesh::start`], with a connection for each of 32 who call at once, whatever the call: on a busy machine those who wait for one
     /// would be told to come again (X5).
     pub async fn racing() -> Self {
-        Self::start_with(&["--db-connections", "34"]).await
+        Self::start_with(&["--db-connections", "46"]).await
     }
 
     /// As [`Mesh::start`], with more settings for every service, such as `--relay=off`.

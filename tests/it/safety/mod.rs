@@ -4,6 +4,7 @@ mod answers;
 mod escalation;
 mod killed;
 mod lists;
+mod overload;
 mod races;
 mod raise;
 
