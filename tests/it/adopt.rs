@@ -129,6 +129,9 @@ async fn e3_e8_an_old_database_is_taken_over_with_every_row_and_every_instant() 
     let rows: Vec<String> = adopted.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
     assert_eq!(rows.join(", "), ALL_ROWS);
     assert_eq!((adopted.banned, adopted.oversold, adopted.uninvited), (1, 1, 1));
+    // Those without a time of their own were made now.
+    let age = chrono::Utc::now() - adopted.newest.unwrap();
+    assert!(age >= chrono::TimeDelta::zero() && age < chrono::TimeDelta::minutes(10), "{age}");
     let said: BTreeSet<&str> = adopted.differences.iter().map(String::as_str).collect();
     for expected in [
         "column users.is_banned is not of the reference: it becomes bans",

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migration};
 use uuid::Uuid;
 
@@ -33,6 +34,8 @@ pub struct Adopted {
     pub differences: Vec<String>,
     /// Rows by table, the same before and after.
     pub rows: Vec<(&'static str, i64)>,
+    /// The newest time in the tables, as it was read. In a zone too far east everything is merely older.
+    pub newest: Option<DateTime<Utc>>,
     /// People whose `is_banned` became a ban.
     pub banned: usize,
     /// Events to which more go than `max_attendees` says: their capacity is who goes (E8).
@@ -48,6 +51,10 @@ impl fmt::Display for Adopted {
         }
         for (table, rows) in &self.rows {
             writeln!(f, "{table}: {rows} rows, all kept")?;
+        }
+        if let Some(newest) = self.newest {
+            let newest = newest.format("%F %T UTC");
+            writeln!(f, "the newest time is {newest}: if the database was used later than that, the zone is another")?;
         }
         writeln!(f, "{} bans carried over", self.banned)?;
         writeln!(f, "{} events are oversold: each has as many seats as people go to it", self.oversold)?;
@@ -96,6 +103,7 @@ async fn within(db: &mut PgConnection, zone: &str) -> Result<Adopted, Failure> {
     convert(db, &reference, &own, zone).await?;
     adopted.differences = mend(db, &reference, &own).await?;
     validate(db, &reference, zone).await?;
+    adopted.newest = newest(db, &reference).await?;
     for check in reference.iter().filter(|piece| piece.kind == Kind::Check) {
         run(db, check, check.make()).await?;
     }
@@ -277,6 +285,14 @@ async fn validate(db: &mut PgConnection, reference: &[Piece], zone: &str) -> Res
         return Ok(());
     }
     Err(Failure::Adopt(format!("{}; is {zone} the zone in which the times were written?", broken.join("; "))))
+}
+
+/// The newest of all times that have no zone, which are UTC now.
+async fn newest(db: &mut PgConnection, reference: &[Piece]) -> Result<Option<DateTime<Utc>>, Failure> {
+    let times = reference.iter().filter(|piece| piece.kind == Kind::Column && piece.definition == NAIVE);
+    let times: Vec<_> = times.map(|time| format!("select max({}) as at from {}", time.name, time.table)).collect();
+    let sql = format!("select max(at) at time zone 'UTC' from ({}) t", times.join(" union all "));
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(db).await?)
 }
 
 /// A column that the known system has and the reference does not.
