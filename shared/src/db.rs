@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleResult, TimeoutType, Timeouts};
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType, Timeouts};
 use opentelemetry::{global, metrics::Histogram};
 use sqlx::{
     ConnectOptions as _, Executor as _,
@@ -33,18 +33,31 @@ const CONNECT: Duration = Duration::from_secs(2);
 const TIDY: Duration = Duration::from_secs(2);
 
 /// Makes connections; see [`Db`].
-pub struct Manager(PgConnectOptions);
+pub struct Manager {
+    options: PgConnectOptions,
+    /// How often all connections were forgotten.
+    era: Arc<AtomicU64>,
+}
+
+/// A connection of the pool.
+pub struct Pooled {
+    conn: PgConnection,
+    /// The era in which it was opened.
+    era: u64,
+}
 
 impl managed::Manager for Manager {
-    type Type = PgConnection;
+    type Type = Pooled;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
-        self.0.connect().await
+    async fn create(&self) -> std::result::Result<Pooled, sqlx::Error> {
+        // Before it is opened: what is forgotten meanwhile is it, too.
+        let era = self.era.load(Ordering::Relaxed);
+        Ok(Pooled { conn: self.options.connect().await?, era })
     }
 
-    async fn recycle(&self, _: &mut PgConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        Ok(())
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        if pooled.era == self.era.load(Ordering::Relaxed) { Ok(()) } else { Err(RecycleError::message("forgotten")) }
     }
 }
 
@@ -53,23 +66,13 @@ impl managed::Manager for Manager {
 pub struct Db {
     pool: managed::Pool<Manager>,
     options: PgConnectOptions,
-    waits: Histogram<f64>,
-    /// How often all connections were forgotten.
     era: Arc<AtomicU64>,
+    waits: Histogram<f64>,
 }
 
 impl Db {
     /// At most `size` connections, opened when they are first needed. Who finds none free is told soon to come again.
     pub fn new(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
-        Self::waiting(options, application, size, WAIT)
-    }
-
-    /// As [`Db::new`], for urgent calls: they wait for as long as they may.
-    pub fn urgent(options: PgConnectOptions, application: &str, size: usize) -> Result<Self> {
-        Self::waiting(options, application, size, WAIT_URGENT)
-    }
-
-    fn waiting(options: PgConnectOptions, application: &str, size: usize, wait: Duration) -> Result<Self> {
         let options =
             options.application_name(application).statement_cache_capacity(500).disable_statement_logging().options([
                 ("statement_timeout", "10s"),
@@ -81,13 +84,23 @@ impl Db {
                 // How alike two words must be to be a typo of each other (E23).
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
+        Self::pool(options, Arc::default(), size, WAIT)
+    }
+
+    /// More connections to the same database, for urgent calls alone: who finds none free waits for as long as a call may
+    /// take. What one of the two forgets, both do.
+    pub fn urgent(&self, size: usize) -> Result<Self> {
+        Self::pool(self.options.clone(), Arc::clone(&self.era), size, WAIT_URGENT)
+    }
+
+    fn pool(options: PgConnectOptions, era: Arc<AtomicU64>, size: usize, wait: Duration) -> Result<Self> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(CONNECT), recycle: None };
-        managed::Pool::builder(Manager(options.clone()))
+        managed::Pool::builder(Manager { options: options.clone(), era: Arc::clone(&era) })
             .max_size(size)
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(|pool| Self { pool, options, waits: waits(), era: Arc::default() })
+            .map(|pool| Self { pool, options, era, waits: waits() })
             .map_err(Error::internal)
     }
 
@@ -97,12 +110,7 @@ impl Db {
         let got = self.pool.get().await;
         self.waits.record(asked.elapsed().as_secs_f64(), &[]);
         match got {
-            Ok(object) => Ok(Lease {
-                object: Some(object),
-                idle: false,
-                era: Arc::clone(&self.era),
-                of: self.era.load(Ordering::Relaxed),
-            }),
+            Ok(object) => Ok(Lease { object: Some(object), idle: false }),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
             }
@@ -115,11 +123,10 @@ impl Db {
         &self.options
     }
 
-    /// Forgets every connection, those on loan when they come back: the server that they lead to may be gone, or be the primary
-    /// no more.
+    /// Forgets every connection that is open: none is lent again. The server that they lead to may be gone, or be the primary no
+    /// more.
     pub fn forget(&self) {
         self.era.fetch_add(1, Ordering::Relaxed);
-        self.pool.retain(|_, _| false);
     }
 
     /// (connections in use, connections open, calls waiting for one)
@@ -143,9 +150,6 @@ fn waits() -> Histogram<f64> {
 pub struct Lease {
     object: Option<Object<Manager>>,
     idle: bool,
-    era: Arc<AtomicU64>,
-    /// The era in which it was lent.
-    of: u64,
 }
 
 impl Lease {
@@ -164,12 +168,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(object) = self.object.take() else { return };
-        if self.of != self.era.load(Ordering::Relaxed) {
-            drop(Object::take(object));
-        } else if !self.idle {
-            tidy(object);
-        }
+        let Some(object) = self.object.take().filter(|_| !self.idle) else { return };
+        tidy(object);
     }
 }
 
@@ -181,7 +181,7 @@ fn tidy(mut object: Object<Manager>) {
         return;
     };
     runtime.spawn(async move {
-        let tidied = tokio::time::timeout(TIDY, object.execute("rollback")).await;
+        let tidied = tokio::time::timeout(TIDY, object.conn.execute("rollback")).await;
         if !matches!(tidied, Ok(Ok(_))) {
             drop(Object::take(object));
         }
@@ -193,13 +193,13 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.object.as_ref().expect("a lease holds its connection until it ends")
+        &self.object.as_ref().expect("a lease holds its connection until it ends").conn
     }
 }
 
 #[allow(clippy::expect_used, reason = "as in Deref")]
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.object.as_mut().expect("a lease holds its connection until it ends")
+        &mut self.object.as_mut().expect("a lease holds its connection until it ends").conn
     }
 }

@@ -314,7 +314,9 @@ fn pools(service: &Service, config: &Config, options: PgConnectOptions) -> Resul
         return Ok((db.clone(), db));
     }
     let kept = (all / 4).max(1);
-    Ok((Db::new(options.clone(), &name, all.saturating_sub(kept).max(1))?, Db::urgent(options, &name, kept)?))
+    let db = Db::new(options, &name, all.saturating_sub(kept).max(1))?;
+    let urgent = db.urgent(kept)?;
+    Ok((db, urgent))
 }
 
 fn peers(service: &Service, config: &Config, issuer: Issuer) -> Result<(Arc<Peers>, Vec<Resolver>)> {
@@ -373,8 +375,8 @@ async fn watch_readiness(
     health.set_service_status("", ServingStatus::NotServing).await;
 }
 
-/// At least the migrations that the queries need; later ones do no harm (X12).
-/// Whether the database has the schema and is the primary: a standby answers, too, and may be behind.
+/// Whether the database has at least the migrations that the queries need (later ones do no harm, X12), and is the primary: a
+/// standby answers, too, and may be behind.
 async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
     let mut lease = db.lease().await?;
     let found = sqlx::query!(

@@ -51,8 +51,8 @@ impl Mesh {
         Self::with(cluster::database().await, issuer().await, &[]).await
     }
 
-    /// As [`Mesh::start`], with a connection for each of 32 who call at once, whatever the call: on a busy machine those who wait for one
-    /// would be told to come again (X5).
+    /// As [`Mesh::start`], with a connection for each of 32 who call at once, whatever the call: on a busy machine those who
+    /// wait for one would be told to come again (X5).
     pub async fn racing() -> Self {
         Self::start_with(&["--db-connections", "46"]).await
     }

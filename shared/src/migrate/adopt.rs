@@ -12,8 +12,8 @@ use super::{
     Failure, MIGRATOR, TABLE, TABLES,
     catalog::{Kind, Piece, pieces},
     create_roles,
+    reapply::{ban, tell},
 };
-use crate::outbox::{Emitted, Topic, told};
 
 /// Where migration 1 is applied for comparison, until the end of the transaction.
 const REFERENCE: &str = "crewup_reference";
@@ -126,7 +126,10 @@ async fn within(db: &mut PgConnection, zone: &str) -> Result<Adopted, Failure> {
     create_roles(db).await?;
     MIGRATOR.run_direct(Some(1), &mut *db, true).await?;
     MIGRATOR.run_direct(None, &mut *db, false).await?;
-    carry_bans(db, &banned).await?;
+    for person in &banned {
+        ban(db, *person, None, REASON).await?;
+    }
+    tell(db, &banned).await?;
     let after = count(db).await?;
     if after != adopted.rows {
         return Err(Failure::Adopt(format!("rows were lost: {:?} became {after:?}", adopted.rows)));
@@ -309,26 +312,6 @@ async fn take_bans(db: &mut PgConnection, own: &[Piece]) -> Result<Vec<Uuid>, Fa
     let banned = sqlx::query_scalar("select id from users where is_banned order by id").fetch_all(&mut *db).await?;
     run(db, flag, Some("alter table users drop column is_banned".into())).await?;
     Ok(banned)
-}
-
-/// A ban without an end for each, and its consequences told (M5). Nobody knows who banned them: the row names themselves, so
-/// that any moderator may decide an appeal (M9).
-async fn carry_bans(db: &mut PgConnection, banned: &[Uuid]) -> Result<(), Failure> {
-    if banned.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into bans (id, root_id, user_id, violation, reason, created_by, created_at)
-         select b.id, b.id, b.person, 'other', $2, b.person, crewup.now()
-         from (select gen_random_uuid() as id, person from unnest($1::uuid[]) person) b",
-    )
-    .bind(banned)
-    .bind(REASON)
-    .execute(&mut *db)
-    .await?;
-    let standing = |key: &Uuid| Emitted { topic: Topic::UserStanding, key: *key, subject: None };
-    db.execute(AssertSqlSafe(told(&banned.iter().map(standing).collect::<Vec<_>>()))).await?;
-    Ok(())
 }
 
 /// The rows of each table of the reference.

@@ -10,7 +10,7 @@ mod roles;
 
 pub use adopt::{Adopted, adopt};
 pub use command::run_command;
-pub use reapply::{Reapplied, reapply, standings};
+pub use reapply::{Reapplied, Standings, reapply, standings};
 pub use roles::{Login, SERVICES, create_logins, create_roles};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};

@@ -38,12 +38,15 @@ impl fmt::Display for Reapplied {
     }
 }
 
+/// The last line of each person, by the person's hash.
+pub type Standings = BTreeMap<String, Line>;
+
 /// The last standing of each person whom `log` tells of, in its order. Lines of other things are passed over.
 ///
 /// # Errors
 /// `Config` with the number of a line that is not whole, or cannot be read.
-pub fn standings(log: impl BufRead) -> Result<Vec<Line>, Failure> {
-    let mut last = BTreeMap::new();
+pub fn standings(log: impl BufRead) -> Result<Standings, Failure> {
+    let mut last = Standings::new();
     for (number, line) in log.lines().enumerate() {
         let broken = |error: &dyn fmt::Display| Failure::Config(format!("line {} of the log: {error}", number + 1));
         let line = line.map_err(|error| broken(&error))?;
@@ -51,7 +54,7 @@ pub fn standings(log: impl BufRead) -> Result<Vec<Line>, Failure> {
             last.insert(line.person.clone(), line);
         }
     }
-    Ok(last.into_values().collect())
+    Ok(last)
 }
 
 /// Makes the standing of everybody what the log says, in one transaction, and tells the services.
@@ -59,10 +62,10 @@ pub fn standings(log: impl BufRead) -> Result<Vec<Line>, Failure> {
 /// # Errors
 /// Whatever the database says. Nothing was changed.
 #[allow(clippy::disallowed_methods, reason = "no call, no caller: as of a migration, all or nothing is applied")]
-pub async fn reapply(conn: &mut PgConnection, standings: &[Line]) -> Result<Reapplied, Failure> {
+pub async fn reapply(conn: &mut PgConnection, standings: &Standings) -> Result<Reapplied, Failure> {
     let mut tx = conn.begin().await?;
     let mut done = Reapplied::default();
-    let hashes: Vec<&str> = standings.iter().map(|line| line.person.as_str()).collect();
+    let hashes: Vec<&String> = standings.keys().collect();
     let known: Vec<(String, Uuid)> = sqlx::query_as(
         "select crewup.person_hash(id), id from users where crewup.person_hash(id) = any($1) order by id",
     )
@@ -72,7 +75,7 @@ pub async fn reapply(conn: &mut PgConnection, standings: &[Line]) -> Result<Reap
     done.unknown = standings.len() - known.len();
     let mut changed = Vec::new();
     for (hash, person) in known {
-        let Some(line) = standings.iter().find(|line| line.person == hash) else { continue };
+        let Some(line) = standings.get(&hash) else { continue };
         let state: Option<String> = sqlx::query_scalar("select state from crewup.enter($1, '{}')")
             .bind(person)
             .fetch_optional(&mut *tx)
@@ -84,7 +87,7 @@ pub async fn reapply(conn: &mut PgConnection, standings: &[Line]) -> Result<Reap
                 done.erased += 1;
                 true
             }
-            ("banned", _) if ban(&mut tx, person, line.until).await? => {
+            ("banned", _) if ban(&mut tx, person, line.until, REASON).await? => {
                 done.banned += 1;
                 true
             }
@@ -95,19 +98,32 @@ pub async fn reapply(conn: &mut PgConnection, standings: &[Line]) -> Result<Reap
             _ => false,
         };
         if is_changed {
-            changed.push(Emitted { topic: Topic::UserStanding, key: person, subject: None });
+            changed.push(person);
         }
     }
-    if !changed.is_empty() {
-        tx.execute(AssertSqlSafe(told(&changed))).await?;
-    }
+    tell(&mut tx, &changed).await?;
     tx.commit().await?;
     Ok(done)
 }
 
-/// Bans until then, unless that is how it is, or over. A ban in force gets another version (M2); nobody else is known to have
-/// made it.
-async fn ban(db: &mut PgConnection, person: Uuid, until: Option<DateTime<Utc>>) -> Result<bool, Failure> {
+/// Tells the services whose standing changed (M5, U8).
+pub(super) async fn tell(db: &mut PgConnection, people: &[Uuid]) -> Result<(), Failure> {
+    let standing = |key: &Uuid| Emitted { topic: Topic::UserStanding, key: *key, subject: None };
+    let changed: Vec<_> = people.iter().map(standing).collect();
+    if !changed.is_empty() {
+        db.execute(AssertSqlSafe(told(&changed))).await?;
+    }
+    Ok(())
+}
+
+/// Bans until then, unless that is how it is, or over. A ban in force gets another version (M2). Nobody is known to have made
+/// it: the row names the person, so that any moderator may decide an appeal (M9).
+pub(super) async fn ban(
+    db: &mut PgConnection,
+    person: Uuid,
+    until: Option<DateTime<Utc>>,
+    reason: &str,
+) -> Result<bool, Failure> {
     let made = sqlx::query(
         "with wanted as (
              select where ($2::timestamptz is null or $2 > crewup.now()) and not exists (
@@ -123,7 +139,7 @@ async fn ban(db: &mut PgConnection, person: Uuid, until: Option<DateTime<Utc>>) 
     )
     .bind(person)
     .bind(until)
-    .bind(REASON)
+    .bind(reason)
     .execute(db)
     .await?;
     Ok(made.rows_affected() > 0)

@@ -9,7 +9,7 @@ use std::{
 
 use super::server::{User, find_binaries, free_port, server_user, wait_ready};
 
-/// One server with its data, which outlive neither the value nor, where the process is killed, it.
+/// One server with its data, which outlive neither the value nor the thread that started it.
 pub struct Own {
     bin: PathBuf,
     home: PathBuf,

@@ -100,9 +100,9 @@ pub(crate) async fn find(db: &mut PgConnection, viewer: UserId, query: &str, pag
     Ok(rows)
 }
 
-/// What the log of standings says of a person.
+/// What the log of standings says of a person. None: there is no such person.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn standing_line(db: &mut PgConnection, id: UserId) -> Result<Line> {
+pub(crate) async fn standing_line(db: &mut PgConnection, id: UserId) -> Result<Option<Line>> {
     let line = sqlx::query_as!(
         Line,
         r#"select crewup.person_hash(u.id) as "person!", u.state as "standing!",
@@ -110,7 +110,7 @@ pub(crate) async fn standing_line(db: &mut PgConnection, id: UserId) -> Result<L
            from api_users u where u.id = $1"#,
         id.0,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
     Ok(line)
 }
