@@ -117,3 +117,10 @@ fn nameless_file() -> File {
     std::fs::remove_file(path).unwrap();
     file
 }
+
+/// Does the timed work of a service that is due now: a new replica looks at once, one that started earlier after a pause.
+pub(crate) async fn sweep(mesh: &Mesh, service: &str) {
+    let mut replica = Process::start(mesh, service, &[]);
+    replica.ready().await;
+    assert!(replica.terminate().await.success());
+}

@@ -11,6 +11,7 @@ mod crews;
 mod departures;
 mod describe;
 mod figures;
+mod forget;
 mod invitations;
 mod joins;
 mod lists;
@@ -40,13 +41,13 @@ pub static SERVICE: Service = Service {
     name: "group",
     port: 50052,
     plain_port: 9052,
-    schema: 17,
+    schema: 19,
     one_plan: false,
     routes,
     accounts: None,
     peers: &["user"],
     react: Some(react::react),
-    jobs: &[],
+    jobs: &[forget::JOB],
 };
 
 fn routes(app: &App, workers: &mut Workers) -> Routes {

@@ -48,6 +48,11 @@ pub(crate) async fn open(cx: &mut ReadCx, at: &At<StreamGroupRequest>) -> Result
     access::member(&crew)?;
     let after = after.unwrap_or(crew.last_sequence);
     Position::After(after).must_be_in(crew.last_sequence)?;
+    // From where there is something: the stream says so as it opens (G10).
+    let after = match after < crew.last_sequence {
+        true => after.max(timeline::forgotten(cx.db(), id).await?),
+        false => after,
+    };
     Ok((
         ChatFeed::new(at.rooms.join(cx.live(), id, crew.last_sequence), id, caller, after, crew.last_sequence),
         heartbeat,
@@ -95,6 +100,10 @@ impl ChatFeed {
         let mut lease = cx.lease().await?;
         let news = timeline::news(&mut lease, &[(self.crew, self.cursor)], BITE).await?;
         lease.back();
+        // It is behind, and nothing is there: what it waits for was forgotten just now. The next stream opens after it.
+        if news.is_empty() {
+            return Err(ErrorReason::StreamMoved.into());
+        }
         for entry in news.into_iter().filter_map(|one| one.entry) {
             self.ready.push_back(Arc::new(entry.to_wire(self.crew)?));
         }

@@ -4,6 +4,7 @@ mod chat;
 mod create;
 mod describe;
 mod edit;
+mod forget;
 mod history;
 mod invitations;
 mod join;

@@ -10,6 +10,7 @@ use crewup_proto::{
 use crewup_tests::{Mesh, Persona};
 
 use super::{crew, night_out, tonight};
+use crate::process::sweep;
 
 /// The alert once it is as `is` says.
 pub(super) async fn until(viewer: &Persona, alert: &str, is: impl Fn(&Alert) -> bool) -> Alert {
@@ -128,22 +129,14 @@ async fn s8_a_place_is_wiped_thirty_days_after_the_end() {
     let alert = guest.raise_as(TriggerAlertRequest { place, ..Default::default() }).await.unwrap();
     guest.resolve_alert(&alert.id, "").await.unwrap();
     assert!(friend.alert(&alert.id).await.unwrap().place.is_some());
-    let mesh_db = mesh.db.connect().await;
     mesh.db.advance(Duration::days(29)).await;
-    crate::safety::escalation::sweep(&mesh).await;
-    assert_eq!(places(mesh_db).await, 1);
+    sweep(&mesh, "safety").await;
+    assert_eq!(places(mesh.db.connect().await).await, 1);
     mesh.db.advance(Duration::days(2)).await;
-    sweep(&mesh).await;
+    sweep(&mesh, "safety").await;
     assert_eq!(places(mesh.db.connect().await).await, 0);
 }
 
 async fn places(mut db: sqlx::PgConnection) -> i64 {
     sqlx::query_scalar("select count(*) from alert_places").fetch_one(&mut db).await.unwrap()
-}
-
-/// A new replica looks at everything that is due at once; one that started earlier looks every ten minutes.
-async fn sweep(mesh: &Mesh) {
-    let mut replica = crate::process::Process::start(mesh, "safety", &[]);
-    replica.ready().await;
-    assert!(replica.terminate().await.success());
 }

@@ -51,7 +51,8 @@ class ChatFeed implements Feed<StreamGroupResponse, ChatChange> {
     switch (change.case) {
       case "opened": {
         const { afterSequence, endTime } = change.value;
-        this.last ??= afterSequence;
+        // A later one than asked for: what came between is no longer kept.
+        if (this.last === undefined || afterSequence > this.last) this.last = afterSequence;
         return endTime ? { endMs: timestampMs(endTime) } : {};
       }
       case "entry": {

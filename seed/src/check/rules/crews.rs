@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "C2",
-        says: "the entries of a crew, messages and others, are numbered from 1 without a gap or a double",
+        says: "the entries of a crew, messages and others, are numbered without a gap or a double, from 1 or from what is forgotten",
         violated_by: "select s.group_id::text from group_seats s
             left join (
                 select x.group_id, count(*) as entries, count(distinct x.sequence) as numbers, max(x.sequence) as last
@@ -72,10 +72,12 @@ pub(super) const RULES: &[Rule] = &[
                     union all
                     select t.group_id, t.sequence from timeline t
                 ) x
+                join group_seats f on f.group_id = x.group_id and f.forgotten_sequence < x.sequence
                 group by x.group_id
             ) n on n.group_id = s.group_id
-            where (s.last_sequence, s.last_sequence, s.last_sequence)
-                is distinct from (coalesce(n.entries, 0), coalesce(n.numbers, 0), coalesce(n.last, 0))
+            cross join lateral (select s.last_sequence - s.forgotten_sequence as kept) k
+            where (k.kept, k.kept, s.last_sequence)
+                is distinct from (coalesce(n.entries, 0), coalesce(n.numbers, 0), coalesce(n.last, s.forgotten_sequence))
             limit 1",
     },
     Rule {

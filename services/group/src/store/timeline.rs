@@ -1,6 +1,7 @@
 //! Reading a crew's timeline: messages and what happened, merged by number. Each side is limited by its own index before
 //! the merge. Entries of edits and deletions are for streams; in a page the message shows them itself.
 
+use chrono::{DateTime, Utc};
 use crewup_shared::{
     error::Result,
     id::{GroupId, MessageId, UserId},
@@ -175,4 +176,19 @@ pub(crate) async fn news(db: &mut PgConnection, after: &[(GroupId, i64)], limit:
         .into_iter()
         .map(|row| News { crew: row.group_id, is_archived: row.is_archived, entry: entry!(row) })
         .collect())
+}
+
+/// Up to which number a crew's entries are forgotten, or about to be; 0: none.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn forgotten(db: &mut PgConnection, crew: GroupId) -> Result<i64> {
+    let forgotten = sqlx::query_scalar!("select forgotten_sequence from group_seats where group_id = $1", crew.0)
+        .fetch_one(db)
+        .await?;
+    Ok(forgotten)
+}
+
+/// Forgets some of the chat of a crew that is due. Answers when it was; None: none is.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn forget(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar!("select crewup.forget_chat()").fetch_one(db).await?)
 }

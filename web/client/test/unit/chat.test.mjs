@@ -48,6 +48,12 @@ test("without a number it begins with what is new, and resumes from where that w
   assert.deepEqual(asked(), [undefined, undefined, 41n]);
 });
 
+test("what is no longer kept is passed over, where the stream says so", async () => {
+  const { take, asked } = chat([[opened(900), entry(901), live(901), CUT], [opened(901), entry(902), HANG]], { afterSequence: 5n });
+  assert.deepEqual(await take(3), [901, "live", 902]);
+  assert.deepEqual(asked(), [5n, 901n]);
+});
+
 test("a double is dropped", async () => {
   const { take, asked } = chat([[opened(0), entry(1), entry(1), entry(2), entry(1), live(2), HANG]], { afterSequence: 0n });
   assert.deepEqual(await take(3), [1, 2, "live"]);
