@@ -98,8 +98,20 @@ fn call(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String> {
     }
     let standings = names(rule, "also_while", "STANDING_")?;
     let urgent = rule.get_field_by_name("urgent").and_then(|urgent| urgent.as_bool()).unwrap_or_default();
+    let callers = rule.get_field_by_name("callers").ok_or("the rule's shape changed")?;
+    let callers: Vec<_> = callers.as_list().unwrap_or_default().iter().filter_map(Value::as_str).collect();
+    if access.iter().any(|name| name == "Service") == callers.is_empty() {
+        return Err("services that may call are named where services may, and only there".into());
+    }
+    let quota = rule.get_field_by_name("quota").and_then(|quota| quota.as_enum_number()).unwrap_or_default();
+    let kinds = pool.get_enum_by_name("crewup.common.v1.Quota").ok_or("no Quota")?;
+    let quota = match (quota, retry) {
+        (0, 1) => "Reads".to_owned(),
+        (0, _) => "Writes".to_owned(),
+        (kind, _) => camel(kinds.get_value(kind).ok_or("unknown quota")?.name().trim_start_matches("QUOTA_")),
+    };
     Ok(format!(
-        "access: &[{}], also_while: &[{}], urgent: {}, retry: Retry::{}, server_stream: {}",
+        "access: &[{}], also_while: &[{}], urgent: {}, callers: &{callers:?}, quota: Quota::{quota}, retry: Retry::{}, server_stream: {}",
         access.iter().map(|name| format!("Access::{name}")).collect::<Vec<_>>().join(", "),
         standings.iter().map(|name| format!("Standing::{name}")).collect::<Vec<_>>().join(", "),
         urgent,

@@ -24,7 +24,7 @@ SERVICES=(event group user safety moderation)
 # What `./dev up` runs.
 BINARIES=(-p crewup-shared -p crewup-issuer -p crewup-seed "${SERVICES[@]/#/-pcrewup-}")
 DB_PASSWORD=crewup_dev_password
-OWNER_URL=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup
+MESH=$CREWUP_STATE/mesh                # certificates of the services, the edge, PostgreSQL and the developer
 ISSUER=http://127.0.0.1:$CREWUP_ISSUER_PORT/realms/crewup
 
 say() { printf '%s\n' "$*" >&2; }

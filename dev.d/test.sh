@@ -96,7 +96,7 @@ through_the_edge() {
     ./dev up >"$state/up.log" 2>&1 &
     pid=$!
     # However this ends, what it started ends with it.
-    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"' EXIT
+    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"*' EXIT
     local until=$((SECONDS + 180))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }
@@ -108,7 +108,9 @@ through_the_edge() {
         CREWUP_EDGE_URL=http://127.0.0.1:18080 CREWUP_GROUP_METRICS=http://127.0.0.1:19052/metrics npm run --silent test:node ) || code=$?
     tests/up.sh || code=$?
     # Last: the story moves the clock. The rules hold after it, too.
-    local database=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup
+    local database
+    MESH=$state/mesh
+    database=$(owner_url)
     DATABASE_URL=$database CREWUP_EDGE_URL=http://127.0.0.1:$CREWUP_EDGE_PORT \
         CREWUP_ISSUER_URL=http://127.0.0.1:$CREWUP_ISSUER_PORT/realms/crewup target/debug/crewup-night-out || code=$?
     if DATABASE_URL=$database target/debug/crewup-seed check; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; code=1; fi

@@ -60,11 +60,12 @@ build() {
 start_services() {
     local service urls=()
     for service in "${SERVICES[@]}"; do
-        urls+=("CREWUP_${service^^}_URL=http://127.0.0.1:$(port_of "$service" PORT)")
+        urls+=("CREWUP_${service^^}_URL=https://127.0.0.1:$(port_of "$service" PORT)")
     done
     for service in "${SERVICES[@]}"; do
         start "$service" env "${urls[@]}" \
-            DATABASE_URL="postgres://crewup_${service}_login:$DB_PASSWORD@127.0.0.1:$CREWUP_DB_PORT/crewup" \
+            DATABASE_URL="$(database_url "crewup_${service}_login" "$service")" CREWUP_TLS_CA_FILE="$MESH/ca.crt" \
+            CREWUP_TLS_CERT_FILE="$MESH/$service.crt" CREWUP_TLS_KEY_FILE="$MESH/$service.key" \
             CREWUP_MODE=development CREWUP_REFLECTION=on CREWUP_ISSUER="$ISSUER" \
             CREWUP_CLIENT_SECRET=crewup_dev_secret \
             CREWUP_LISTEN="127.0.0.1:$(port_of "$service" PORT)" \
@@ -78,7 +79,9 @@ start_edge() {
     for service in "${SERVICES[@]}"; do
         export "CREWUP_${service^^}_ADDR=127.0.0.1:$(port_of "$service" PORT)"
     done
-    CREWUP_REFLECTION=on .tools/py/bin/python envoy/render.py --out "$CREWUP_STATE/envoy" >/dev/null
+    cp "$MESH/public.crt" "$CREWUP_STATE/envoy/tls.crt"
+    cp "$MESH/public.key" "$CREWUP_STATE/envoy/tls.key"
+    CREWUP_MESH_DIR=$MESH CREWUP_REFLECTION=on .tools/py/bin/python envoy/render.py --out "$CREWUP_STATE/envoy" >/dev/null
     start envoy .tools/bin/envoy -c "$CREWUP_STATE/envoy/envoy.yaml" --log-level warning --base-id $((CREWUP_EDGE_PORT))
 }
 
@@ -104,14 +107,16 @@ up() {
     trap 'stop_all; exit 130' INT TERM
     trap stop_all EXIT
 
-    pg_start "$PG_HOME" "$CREWUP_DB_PORT"
-    DATABASE_URL=$OWNER_URL target/debug/crewup-migrate up >"$CREWUP_STATE/log/migrate.log" 2>&1 \
+    need_certificates "$MESH"
+    # shellcheck disable=SC2046 # options, on purpose
+    pg_start "$PG_HOME" "$CREWUP_DB_PORT" $(pg_tls "$PG_HOME")
+    DATABASE_URL=$(owner_url) target/debug/crewup-migrate up >"$CREWUP_STATE/log/migrate.log" 2>&1 \
         || die 70 "the schema could not be migrated: $(tail -n 1 "$CREWUP_STATE/log/migrate.log"); ./dev up --fresh starts over"
     local service
     for service in "${SERVICES[@]}"; do
         export "CREWUP_${service^^}_DB_PASSWORD=$DB_PASSWORD"
     done
-    DATABASE_URL=$OWNER_URL target/debug/crewup-migrate roles >>"$CREWUP_STATE/log/migrate.log" 2>&1 \
+    DATABASE_URL=$(owner_url) target/debug/crewup-migrate roles >>"$CREWUP_STATE/log/migrate.log" 2>&1 \
         || die 70 "the services' logins could not be made: $(tail -n 1 "$CREWUP_STATE/log/migrate.log")"
     start issuer env CREWUP_MODE=development CREWUP_ISSUER_KEY_FILE="$CREWUP_STATE/issuer-key.json" \
         target/debug/crewup-issuer
@@ -123,7 +128,7 @@ up() {
     done
     wait_for envoy 20 "http://127.0.0.1:$CREWUP_EDGE_OPS_PORT/readyz"
     # shellcheck disable=SC2086 # arguments, on purpose
-    DATABASE_URL=$OWNER_URL target/debug/crewup-seed --if-empty $CREWUP_SEED_ARGS >&2
+    DATABASE_URL=$(owner_url) target/debug/crewup-seed --if-empty $CREWUP_SEED_ARGS >&2
     table
     # Until one of them ends, which none should.
     wait -n -p ended "${CHILDREN[@]}" || true
@@ -132,6 +137,9 @@ up() {
         [ "${CHILDREN[$name]}" != "${ended:-}" ] || die 70 "$name ended: see $CREWUP_STATE/log/$name.log"
     done
 }
+
+# shown PATH: as short as it can be said.
+shown() { printf '%s' "${1#"$ROOT"/}"; }
 
 table() {
     local service services=
@@ -143,10 +151,10 @@ table() {
 
 CrewUp is up; Ctrl-C stops it.
 
-  edge        http://127.0.0.1:$CREWUP_EDGE_PORT (gRPC, grpc-web)   https://127.0.0.1:$CREWUP_EDGE_TLS_PORT (self-signed)
+  edge        http://127.0.0.1:$CREWUP_EDGE_PORT (gRPC, grpc-web)   https://127.0.0.1:$CREWUP_EDGE_TLS_PORT (by $(shown "$MESH/ca.crt"))
 ${services}  issuer      $ISSUER
   PostgreSQL  127.0.0.1:$CREWUP_DB_PORT   database and user crewup   ./dev psql
-  logs        ${CREWUP_STATE#"$ROOT"/}/log
+  logs        $(shown "$CREWUP_STATE/log")
 
   who can sign in: host, guest, friend, stranger, mod (moderator), admin - or any name; ./dev token host
 

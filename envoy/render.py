@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Renders the edge's configuration, for development from the environment.
 
-    envoy/render.py --out .dev/envoy     writes envoy.yaml, certificate.yaml and, once, a self-signed certificate
+    envoy/render.py --out .dev/envoy     writes envoy.yaml, the files beside it and, once, a self-signed certificate
     envoy/render.py --context FILE       prints envoy.yaml for a context from a JSON file
     .tools/bin/envoy -c .dev/envoy/envoy.yaml
 
@@ -14,11 +14,12 @@ CREWUP_EDGE_ADMIN_PORT        9901                         Envoy's admin interfa
 CREWUP_EDGE_ORIGINS           http://localhost:5173        origins of browsers, with commas
 CREWUP_EDGE_RATE, _BURST      1000, 2000                   calls per second from one address to one service
 CREWUP_<SERVICE>_ADDR         127.0.0.1:<port>             where a service is
+CREWUP_MESH_DIR                                            edge.crt, edge.key and ca.crt: mutual TLS with the services; empty: none
 CREWUP_REFLECTION             on                           whether the edge routes server reflection
 OTEL_EXPORTER_OTLP_ENDPOINT                                http://host:port of a collector; empty: no tracing
 
-The context of the template: bind, reusePort, listeners [name, port, tls], opsPort, adminPort, configDir (holds certificate.yaml),
-certDir (holds tls.crt and tls.key), origins, trustedHops, maxConnections, rate {perSecond, burst}, reflection (the
+The context of the template: bind, reusePort, listeners [name, port, tls], opsPort, adminPort, configDir (holds FILES),
+certDir (holds tls.crt and tls.key), meshDir (holds ca.crt and meshName's .crt and .key; empty: the services have no TLS), origins, trustedHops, maxConnections, rate {perSecond, burst}, reflection (the
 service that answers it, or empty), otlp {host, port, percent} or null, and from calls.json with a host added: services
 and refusals.
 """
@@ -32,6 +33,8 @@ from urllib.parse import urlsplit
 
 import template
 
+# What Envoy reads: the configuration, and the certificates that it watches.
+FILES = ("envoy.yaml", "certificate.yaml", "workload.yaml", "authorities.yaml")
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -85,6 +88,8 @@ def development(out, env=None):
         "adminPort": number("CREWUP_EDGE_ADMIN_PORT", 9901),
         "configDir": str(out),
         "certDir": str(out),
+        "meshDir": env.get("CREWUP_MESH_DIR", ""),
+        "meshName": "edge",
         "origins": [origin.strip() for origin in origins],
         "trustedHops": 0,
         "maxConnections": 10000,
@@ -106,7 +111,7 @@ def certify(out):
 
 def write(out, context):
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("envoy.yaml", "certificate.yaml"):
+    for name in FILES:
         (out / name).write_text(rendered(context, name))
     certify(out)
 

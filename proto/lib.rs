@@ -78,7 +78,7 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 /// What the contracts say about each call.
 pub mod call {
-    pub use crate::crewup::common::v1::{Access, Standing};
+    pub use crate::crewup::common::v1::{Access, Quota, Standing};
 
     /// Whether a call may be sent again when its answer was lost (`idempotency_level`).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,10 @@ pub mod call {
         pub also_while: &'static [Standing],
         /// Whether it is served though the service has more work than it can do (S13).
         pub urgent: bool,
+        /// The services that may make it, where services may (X3).
+        pub callers: &'static [&'static str],
+        /// What it counts against.
+        pub quota: Quota,
         /// Whether it may be sent again.
         pub retry: Retry,
         /// Whether the answer is a stream.

@@ -5,6 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 passed=0 failed=0
 edge=127.0.0.1:${CREWUP_EDGE_PORT:-8080}
+mesh=${CREWUP_STATE:-.dev}/mesh
 
 # expect NAME PATTERN COMMAND..: the command's output, errors included, matches the pattern.
 expect() {
@@ -62,8 +63,18 @@ expect "a taken port is named with its variable" 'CREWUP_EDGE_PORT' env CREWUP_S
 expect "an unknown command is refused" 'unknown: nonsense' ./dev nonsense
 expect "the database answers" '^ *[0-9]+ *$' ./dev psql -tc 'select count(*) from events'
 expect "a wrong setting is one line that names it" '^CREWUP_MODE|--mode|possible values' env CREWUP_MODE=staging target/debug/crewup-event
-expect "the city keeps the rules" '[0-9]+ rules hold' env \
-    DATABASE_URL="postgres://crewup:crewup_dev_password@127.0.0.1:${CREWUP_DB_PORT:-5432}/crewup" target/debug/crewup-seed check
+expect "the city keeps the rules" '[0-9]+ rules hold' ./dev seed check
+expect "a service talks to who has the developer's certificate" '"email": "host@' ./dev grpcurl \
+    "127.0.0.1:${CREWUP_USER_PORT:-50053}" $user/GetMe
+expect "and to nobody without one" 'certificate required' .tools/py/bin/grpcurl -insecure "127.0.0.1:${CREWUP_USER_PORT:-50053}" list
+expect "nor to who has another's" 'Failed to dial|EOF|tls:' .tools/py/bin/grpcurl -cacert "$mesh/ca.crt" -cert "$mesh/group.crt" \
+    -key "$mesh/group.key" "127.0.0.1:${CREWUP_SAFETY_PORT:-50054}" list
+expect "nor does PostgreSQL" 'certificate required' psql \
+    "host=127.0.0.1 port=${CREWUP_DB_PORT:-5432} user=crewup password=crewup_dev_password dbname=crewup sslmode=require" -c 'select 1'
+expect "nor without TLS" 'no encryption' psql \
+    "host=127.0.0.1 port=${CREWUP_DB_PORT:-5432} user=crewup password=crewup_dev_password dbname=crewup sslmode=disable" -c 'select 1'
+expect "the edge's own certificate is of the same authority" '"email": "host@' ./dev grpcurl \
+    "localhost:${CREWUP_EDGE_TLS_PORT:-8443}" $user/GetMe
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -67,6 +67,7 @@ impl Host {
                 .env("CREWUP_MODE", "development")
                 .env("CREWUP_ISSUER", issuer.url())
                 .env("CREWUP_CLIENT_SECRET", "crewup_dev_secret")
+                .env("CREWUP_QUOTA_PERCENT", "1000000")
                 .env("CREWUP_LISTEN", addr.to_string())
                 .env("CREWUP_PLAIN_LISTEN", free()?.to_string())
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.addr))

@@ -1,15 +1,16 @@
 //! The settings of a service, from the environment, read once before anything binds.
 
-use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::PgConnectOptions;
-use url::Url;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::{Host, Url};
 
 use crate::{
     issuer::Issuer,
     peer::{self, Lookup},
+    tls::{self, Files, Tls},
 };
 
 /// What is wrong with a command line, in one line; after its first paragraph, clap's answer is usage.
@@ -66,25 +67,33 @@ pub struct Config {
     /// The audience that tokens must name.
     #[arg(long, env = "CREWUP_AUDIENCE", default_value = "crewup-api")]
     pub audience: String,
-    /// Where the event service is, for those that call it. Every address of the host is a replica.
-    #[arg(long, env = "CREWUP_EVENT_URL", default_value = "http://127.0.0.1:50051")]
-    event_url: Url,
+    /// Where the event service is, for those that call it: https with certificates, http without. Every address of the host
+    /// is a replica. Default: its own port on this machine.
+    #[arg(long, env = "CREWUP_EVENT_URL", value_name = "URL")]
+    event_url: Option<Url>,
     /// Where the group service is, likewise.
-    #[arg(long, env = "CREWUP_GROUP_URL", default_value = "http://127.0.0.1:50052")]
-    group_url: Url,
+    #[arg(long, env = "CREWUP_GROUP_URL", value_name = "URL")]
+    group_url: Option<Url>,
     /// Where the user service is, likewise.
-    #[arg(long, env = "CREWUP_USER_URL", default_value = "http://127.0.0.1:50053")]
-    user_url: Url,
+    #[arg(long, env = "CREWUP_USER_URL", value_name = "URL")]
+    user_url: Option<Url>,
     /// Where the safety service is, likewise.
-    #[arg(long, env = "CREWUP_SAFETY_URL", default_value = "http://127.0.0.1:50054")]
-    safety_url: Url,
+    #[arg(long, env = "CREWUP_SAFETY_URL", value_name = "URL")]
+    safety_url: Option<Url>,
     /// How the addresses of those hosts are found; no setting.
     #[arg(skip = peer::dns as Lookup)]
     pub lookup: Lookup,
-    /// This service's client at the issuer. Default: `crewup-<service>`.
-    #[arg(long, env = "CREWUP_CLIENT_ID")]
-    pub client_id: Option<String>,
-    /// That client's secret.
+    /// The certificate that this service shows, in PEM, with what is between it and an authority: of
+    /// spiffe://crewup/<service>. Read again when it changes; so are the next two.
+    #[arg(long, env = "CREWUP_TLS_CERT_FILE", requires = "tls_key_file", requires = "tls_ca_file")]
+    tls_cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    #[arg(long, env = "CREWUP_TLS_KEY_FILE", requires = "tls_cert_file")]
+    tls_key_file: Option<PathBuf>,
+    /// The authorities that may vouch for other services and the edge, in PEM.
+    #[arg(long, env = "CREWUP_TLS_CA_FILE", requires = "tls_cert_file")]
+    tls_ca_file: Option<PathBuf>,
+    /// The secret of this service's client at the issuer, which is `crewup-<service>`.
     #[arg(long, env = "CREWUP_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<SecretString>,
     /// A file with CREWUP_CLIENT_SECRET.
@@ -102,6 +111,9 @@ pub struct Config {
     /// Calls in flight at once; more are told to come again.
     #[arg(long, env = "CREWUP_MAX_IN_FLIGHT", default_value_t = 512)]
     pub max_in_flight: usize,
+    /// How often a person may call, in percent of what the contract says (common/v1/call.proto, Quota).
+    #[arg(long, env = "CREWUP_QUOTA_PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub quota_percent: u32,
     /// The longest that a call may take, in seconds, whatever its caller allows.
     #[arg(long, env = "CREWUP_MAX_CALL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     max_call_seconds: u64,
@@ -133,12 +145,23 @@ impl Config {
             return Err(Wrong { variable: "DATABASE_URL", wrong });
         }
         // sqlx's message may quote the URL, and with it the password.
-        PgConnectOptions::from_str(url.expose_secret())
-            .map_err(|_| Wrong { variable: "DATABASE_URL", wrong: "is not a postgres:// URL".into() })
+        let options = PgConnectOptions::from_str(url.expose_secret())
+            .map_err(|_| Wrong { variable: "DATABASE_URL", wrong: "is not a postgres:// URL".into() })?;
+        let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        if self.mode == Mode::Production && !is_verified && options.get_socket().is_none() {
+            let wrong =
+                "a server that is not verified is not for production; add sslmode=verify-full and sslrootcert".into();
+            return Err(Wrong { variable: "DATABASE_URL", wrong });
+        }
+        Ok(options)
     }
 
     /// The identity provider.
     pub fn issuer(&self) -> Result<Issuer, Wrong> {
+        if self.mode == Mode::Production && !is_elsewhere(&self.issuer) {
+            let wrong = "an issuer by http or on this machine is not for production".into();
+            return Err(Wrong { variable: "CREWUP_ISSUER", wrong });
+        }
         Issuer::new(&self.issuer, self.issuer_ca_file.as_deref()).map_err(|error| {
             let variable = if self.issuer_ca_file.is_some() { "CREWUP_ISSUER_CA_FILE" } else { "CREWUP_ISSUER" };
             let advice = "; CREWUP_ISSUER_CA_FILE names a PEM file with the authorities to trust";
@@ -157,15 +180,40 @@ impl Config {
         Ok(secret)
     }
 
-    /// Where a service is that others call.
-    pub fn peer(&self, name: &str) -> Option<&Url> {
-        match name {
-            "event" => Some(&self.event_url),
-            "group" => Some(&self.group_url),
-            "user" => Some(&self.user_url),
-            "safety" => Some(&self.safety_url),
-            _ => None,
+    /// Where the service `name` is.
+    pub fn peer(&self, name: &str) -> Result<Url, Wrong> {
+        let (variable, port, url) = match name {
+            "event" => ("CREWUP_EVENT_URL", 50051, &self.event_url),
+            "group" => ("CREWUP_GROUP_URL", 50052, &self.group_url),
+            "user" => ("CREWUP_USER_URL", 50053, &self.user_url),
+            _ => ("CREWUP_SAFETY_URL", 50054, &self.safety_url),
+        };
+        let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
+        match url {
+            Some(url) if url.scheme() == scheme => Ok(url.clone()),
+            Some(_) => Err(Wrong { variable, wrong: format!("begins with {scheme}:, as CREWUP_TLS_CERT_FILE says") }),
+            None => Url::parse(&format!("{scheme}://127.0.0.1:{port}"))
+                .map_err(|error| Wrong { variable, wrong: error.to_string() }),
         }
+    }
+
+    /// The certificates of the service `name`, to which `callers` may connect. None: there is no TLS, in development.
+    pub fn tls(&self, name: &str, callers: &[&str]) -> Result<Option<Arc<Tls>>, Wrong> {
+        let variable = "CREWUP_TLS_CERT_FILE";
+        let (Some(certificate), Some(key), Some(authorities)) =
+            (&self.tls_cert_file, &self.tls_key_file, &self.tls_ca_file)
+        else {
+            return match self.mode {
+                Mode::Development => Ok(None),
+                Mode::Production => Err(Wrong { variable, wrong: "is required, with _KEY_FILE and _CA_FILE".into() }),
+            };
+        };
+        let files = Files { certificate: certificate.clone(), key: key.clone(), authorities: authorities.clone() };
+        // Only a machine for development has such a certificate.
+        let development = (self.mode == Mode::Development).then_some(tls::DEVELOPMENT);
+        let callers = callers.iter().copied().chain([tls::EDGE]).chain(development).map(str::to_owned);
+        let loaded = Tls::load(files, name, callers).map_err(|wrong| Wrong { variable, wrong })?;
+        Ok(Some(Arc::new(loaded)))
     }
 
     /// The longest that a call may take.
@@ -182,6 +230,19 @@ impl Config {
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }
+}
+
+/// Whether a URL is https and of another machine.
+fn is_elsewhere(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| {
+        let is_loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(addr)) => addr.is_loopback() || addr.is_unspecified(),
+            Some(Host::Ipv6(addr)) => addr.is_loopback() || addr.is_unspecified(),
+            None => true,
+        };
+        url.scheme() == "https" && !is_loopback
+    })
 }
 
 fn secret(variable: &'static str, value: Option<&SecretString>, file: Option<&PathBuf>) -> Result<SecretString, Wrong> {

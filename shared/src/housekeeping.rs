@@ -10,7 +10,8 @@ use crate::{
     schedule::{Job, Step},
 };
 
-/// Deletes idempotency keys (X1) and outbox rows without a claim (X8) that are older than 48 hours.
+/// Deletes idempotency keys (X1) and outbox rows without a claim (X8) that are older than 48 hours, and buckets that have long
+/// been full.
 pub static JOB: Job = Job { name: "housekeeping", every: Duration::from_secs(600), step: sweep };
 
 fn sweep(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
@@ -34,7 +35,15 @@ fn sweep(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
         )
         .execute(tx.db())
         .await?;
-        let gone = keys.rows_affected() + told.rows_affected();
+        let full = sqlx::query!(
+            "delete from quotas where (service, caller_hash, kind) in (
+                 select service, caller_hash, kind from quotas
+                 where filled_at < $1::timestamptz - interval '1 hour' limit 5000 for update skip locked)",
+            now,
+        )
+        .execute(tx.db())
+        .await?;
+        let gone = keys.rows_affected() + told.rows_affected() + full.rows_affected();
         Ok(if gone == 0 { Step::Idle } else { Step::Done(now) })
     })
 }

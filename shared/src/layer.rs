@@ -13,10 +13,12 @@ use tracing::Instrument as _;
 
 use crate::{
     app::Context,
-    auth::{Role, Verifier},
+    auth::{Identity, Role, Verifier},
     clock,
     error::{Error, ErrorReason, Result},
+    quota::Quotas,
     telemetry::{self, CallFigures},
+    tls::{self, Caller},
 };
 
 /// The metadata in which a service shows the token of the person on whose behalf it calls.
@@ -32,15 +34,17 @@ pub struct EntryLayer(Arc<Gate>);
 
 struct Gate {
     verifier: Arc<Verifier>,
+    quotas: Quotas,
     slots: Semaphore,
     longest: Duration,
     figures: CallFigures,
 }
 
 impl EntryLayer {
-    /// At most `in_flight` calls at once, none longer than `longest`.
-    pub fn new(verifier: Arc<Verifier>, in_flight: usize, longest: Duration) -> Self {
-        Self(Arc::new(Gate { verifier, slots: Semaphore::new(in_flight), longest, figures: CallFigures::new() }))
+    /// At most `in_flight` calls at once, none longer than `longest`, and of one person as many as `quotas` says.
+    pub(crate) fn new(verifier: Arc<Verifier>, quotas: Quotas, in_flight: usize, longest: Duration) -> Self {
+        let slots = Semaphore::new(in_flight);
+        Self(Arc::new(Gate { verifier, quotas, slots, longest, figures: CallFigures::new() }))
     }
 }
 
@@ -121,7 +125,8 @@ impl Gate {
         let asked = deadline(request.headers()).map(|asked| asked.saturating_sub(Duration::from_millis(5)));
         let deadline = asked.map_or(self.longest, |asked| asked.min(self.longest));
         let work = async {
-            let context = self.context(request.headers(), call).await?;
+            let workload = request.extensions().get::<Caller>().and_then(|caller| caller.0.clone());
+            let context = self.context(request.headers(), workload.as_deref(), call).await?;
             request.extensions_mut().insert(context);
             let Ok(response) = inner.call(request).await;
             Ok(response)
@@ -133,29 +138,44 @@ impl Gate {
         }
     }
 
-    /// Verifies the tokens and applies the part of the access rule that needs no row.
-    async fn context(&self, headers: &HeaderMap, call: &'static Call) -> Result<Context> {
+    /// Verifies the tokens and applies the part of the access rule that needs no row. `workload` is who made the connection,
+    /// where it has mutual TLS.
+    async fn context(&self, headers: &HeaderMap, workload: Option<&str>, call: &'static Call) -> Result<Context> {
         let value = |name| headers.get(name).map(http::HeaderValue::as_bytes);
         let identity = self.verifier.verify(value("authorization")).await?;
         telemetry::name_client(&identity.client);
         if call.access.contains(&Access::Service) {
-            if identity.role != Role::Service {
-                return Err(ErrorReason::ServiceOnly.into());
-            }
+            must_be_service(&identity, workload, call)?;
             let on_behalf = self.verifier.verify(value(USER_TOKEN)).await?;
             if on_behalf.role == Role::Service {
                 return Err(ErrorReason::PersonOnly.into());
             }
+            telemetry::name_service(&identity.client, &on_behalf.subject);
             return Ok(Context { identity, on_behalf: Some(on_behalf), call });
         }
-        if identity.role == Role::Service {
+        // People come through the edge: no service goes about with the tokens that it was shown.
+        if identity.role == Role::Service || !workload.is_none_or(|name| [tls::EDGE, tls::DEVELOPMENT].contains(&name))
+        {
             return Err(ErrorReason::PersonOnly.into());
         }
         if call.access == [Access::Moderator] && identity.role < Role::Moderator {
             return Err(ErrorReason::RoleRequired.into());
         }
+        self.quotas.take(call.quota, &identity.subject).await?;
         Ok(Context { identity, on_behalf: None, call })
     }
+}
+
+/// Refuses who is no service that the contract names for this call, by its token and, where there is one, its certificate.
+fn must_be_service(identity: &Identity, workload: Option<&str>, call: &Call) -> Result<()> {
+    let name = identity.client.strip_prefix("crewup-").filter(|_| identity.role == Role::Service);
+    let named =
+        name.is_some_and(|name| call.callers.contains(&name) && workload.is_none_or(|workload| workload == name));
+    if named {
+        return Ok(());
+    }
+    let cause = format!("client {:?} on a connection of {workload:?}", identity.client);
+    Err(Error::from(ErrorReason::ServiceOnly).because(cause))
 }
 
 /// The caller's `grpc-timeout`: at most eight digits and a unit.

@@ -28,12 +28,14 @@ pub mod migrate;
 pub mod outbox;
 pub mod page;
 pub mod peer;
+pub(crate) mod quota;
 pub mod schedule;
 pub mod server;
 pub mod snapshot;
 pub mod standing;
 pub mod standing_log;
 pub mod telemetry;
+pub mod tls;
 pub mod together;
 
 pub use error::{Error, Result};

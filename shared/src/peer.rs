@@ -3,7 +3,7 @@
 
 mod replicas;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crewup_proto::call::{self, Retry};
 use prost::Message;
@@ -29,6 +29,7 @@ use crate::{
     issuer::Issuer,
     layer::USER_TOKEN,
     telemetry,
+    tls::Tls,
 };
 
 /// The longest that a call takes, its repetitions included.
@@ -78,13 +79,18 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Those of `urls` (name, URL), called as `identity`. The second part must be run ([`Resolver::work`]) for anything to
-    /// be reached.
-    pub fn new(identity: ServiceIdentity, urls: &[(&'static str, Url)], lookup: Lookup) -> (Self, Vec<Resolver>) {
+    /// Those of `urls` (name, URL), called as `identity`, with the certificate `tls`. The second part must be run
+    /// ([`Resolver::work`]) for anything to be reached.
+    pub fn new(
+        identity: ServiceIdentity,
+        urls: &[(&'static str, Url)],
+        lookup: Lookup,
+        tls: Option<&Arc<Tls>>,
+    ) -> (Self, Vec<Resolver>) {
         let mut services = HashMap::new();
         let mut resolvers = Vec::new();
         for (name, url) in urls {
-            let (replicas, resolver) = Replicas::of(url.clone(), lookup);
+            let (replicas, resolver) = Replicas::of(name, url.clone(), lookup, tls.cloned());
             services.insert(*name, replicas);
             resolvers.push(resolver);
         }

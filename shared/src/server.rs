@@ -28,7 +28,7 @@ use crate::{
     accounts::KnownAccounts,
     app::{Accounts, App},
     auth::Verifier,
-    config::{Config, Switch, wrong_line},
+    config::{Config, Switch, Wrong, wrong_line},
     db::Db,
     error::{Error, ErrorReason, Result},
     gauges, housekeeping,
@@ -37,12 +37,16 @@ use crate::{
     live::{Audience, Live, StreamLimits, relay::Relay},
     outbox::{self, React},
     peer::{Peers, Resolver, ServiceIdentity},
+    quota::Quotas,
     schedule::{self, Job},
     telemetry::Telemetry,
+    tls::{self, Tls},
 };
 
 /// The largest request, in bytes. Generated servers are limited to it where they are added to the routes.
 pub const LARGEST_REQUEST: usize = 1 << 20;
+/// The largest headers, in bytes: a token of 8 KiB, that of a person beside it, and a little.
+const LARGEST_HEADERS: u32 = 20 << 10;
 
 // EX_USAGE, EX_UNAVAILABLE and EX_SOFTWARE of sysexits.h.
 const WRONG_SETTING: u8 = 64;
@@ -157,11 +161,7 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => return fail(WRONG_SETTING, &wrong_line(&error)),
     };
-    let settings = config.database().and_then(|_| config.issuer()).and_then(|_| match service.peers {
-        [] => Ok(()),
-        _ => config.client_secret().map(drop),
-    });
-    if let Err(wrong) = settings {
+    if let Err(wrong) = check(service, &config) {
         return fail(WRONG_SETTING, &wrong.to_string());
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -169,6 +169,18 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
         Err(error) => return fail(FAILED, &error.to_string()),
     };
     runtime.block_on(run(service, config))
+}
+
+/// What is wrong with the settings is said before anything binds.
+fn check(service: &Service, config: &Config) -> std::result::Result<(), Wrong> {
+    config.database()?;
+    config.issuer()?;
+    config.tls(service.name, &callers(service))?;
+    for peer in service.peers {
+        config.peer(peer)?;
+        config.client_secret()?;
+    }
+    Ok(())
 }
 
 #[allow(clippy::print_stderr, reason = "before telemetry is up, and for the person at the terminal")]
@@ -235,7 +247,8 @@ pub fn start(
     let (db, urgent) = pools(service, config, options)?;
     let issuer = config.issuer().map_err(Error::internal)?;
     let verifier = Arc::new(Verifier::new(issuer.clone(), &config.audience));
-    let (peers, resolvers) = peers(service, config, issuer)?;
+    let tls = config.tls(service.name, &callers(service)).map_err(Error::internal)?;
+    let (peers, resolvers) = peers(service, config, issuer, tls.as_ref())?;
     let accounts = match service.accounts {
         Some(accounts) => accounts(&db),
         // Who is not known is not helped.
@@ -255,15 +268,20 @@ pub fn start(
     if config.reflection == Switch::On {
         routes = reflected(routes)?;
     }
+    let quotas = Quotas::new(service.name, db.clone(), config.quota_percent);
     let serve = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_max_header_list_size(LARGEST_HEADERS)
         .max_connection_age(CONNECTION_AGE)
         // Streams are told to go on elsewhere when their own time is over, which is not before this.
         .max_connection_age_grace(config.max_stream() + config.grace())
-        .layer(EntryLayer::new(Arc::clone(&verifier), config.max_in_flight, config.max_call()))
+        .layer(EntryLayer::new(Arc::clone(&verifier), quotas, config.max_in_flight, config.max_call()))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), until(stopped.clone()));
+        .serve_with_incoming_shutdown(
+            tls::connections(TcpIncoming::from(listener).with_nodelay(Some(true)), tls.clone()),
+            until(stopped.clone()),
+        );
 
     let ready = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
@@ -272,6 +290,9 @@ pub fn start(
             tracing::error!(%error, "the server ended");
         }
     });
+    if let Some(tls) = tls {
+        tasks.spawn(tls.work(stopped.clone()));
+    }
     tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
     // What serves streams ends after them.
     let (stop_workers, workers_stopped) = watch::channel(false);
@@ -319,18 +340,28 @@ fn pools(service: &Service, config: &Config, options: PgConnectOptions) -> Resul
     Ok((db, urgent))
 }
 
-fn peers(service: &Service, config: &Config, issuer: Issuer) -> Result<(Arc<Peers>, Vec<Resolver>)> {
-    let client = config.client_id.clone().unwrap_or_else(|| format!("crewup-{}", service.name));
+/// The services that may connect: those that the contracts name for a call of this one.
+fn callers(service: &Service) -> Vec<&'static str> {
+    let own = format!("/crewup.{}.", service.name);
+    CALLS.iter().filter(|call| call.path.starts_with(&own)).flat_map(|call| call.callers.iter().copied()).collect()
+}
+
+fn peers(
+    service: &Service,
+    config: &Config,
+    issuer: Issuer,
+    tls: Option<&Arc<Tls>>,
+) -> Result<(Arc<Peers>, Vec<Resolver>)> {
+    let client = format!("crewup-{}", service.name);
     let secret = match service.peers {
         [] => SecretString::default(),
         _ => config.client_secret().map_err(Error::internal)?,
     };
     let mut urls = Vec::new();
     for name in service.peers {
-        let url = config.peer(name).ok_or_else(|| Error::internal(format!("{name} is nobody's peer")))?;
-        urls.push((*name, url.clone()));
+        urls.push((*name, config.peer(name).map_err(Error::internal)?));
     }
-    let (peers, resolvers) = Peers::new(ServiceIdentity::new(issuer, &client, secret), &urls, config.lookup);
+    let (peers, resolvers) = Peers::new(ServiceIdentity::new(issuer, &client, secret), &urls, config.lookup, tls);
     Ok((Arc::new(peers), resolvers))
 }
 

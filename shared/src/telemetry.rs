@@ -144,7 +144,14 @@ impl Drop for OpenStream {
 /// the trace alone; fields are written out for the log as well, at once and again whenever one is added.
 pub(crate) fn call_span(call: &Call, headers: &HeaderMap) -> Span {
     let method = call.path.trim_start_matches('/');
-    let span = tracing::info_span!("call", otel.name = method, otel.kind = "server", trace_id = field::Empty);
+    let span = tracing::info_span!(
+        "call",
+        otel.name = method,
+        otel.kind = "server",
+        trace_id = field::Empty,
+        client = field::Empty,
+        on_behalf_of = field::Empty
+    );
     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // By this the lines of the log are found that belong to a trace.
     if parent.span().span_context().is_valid() {
@@ -182,6 +189,13 @@ fn name(code: Code) -> &'static str {
 /// Says who made the call of the present span: the client that the token was issued to.
 pub(crate) fn name_client(client: &str) {
     Span::current().set_attribute("crewup.client", client.to_owned());
+}
+
+/// Says, in the log too, which service made the call of the present span, and for whom: the subject of the person's token.
+pub(crate) fn name_service(client: &str, subject: &str) {
+    let span = Span::current();
+    span.record("client", client);
+    span.record("on_behalf_of", subject);
 }
 
 pub(crate) fn end_call(span: &Span, code: Code) {

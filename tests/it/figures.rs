@@ -81,7 +81,7 @@ async fn x10_s6_s13_alerts_are_counted_with_the_time_to_their_delivery_and_first
 async fn x10_m2_bans_and_reports_are_counted() {
     let (mesh, [host, guest, _], event, _) = night_out().await;
     let peers = ["event", "group", "safety"]
-        .map(|name| (format!("CREWUP_{}_URL", name.to_uppercase()), format!("http://{}", mesh.addr(name).unwrap())));
+        .map(|name| (format!("CREWUP_{}_URL", name.to_uppercase()), format!("https://{}", mesh.addr(name).unwrap())));
     let peers: Vec<_> = peers.iter().map(|(name, url)| (name.as_str(), url.as_str())).collect();
     let moderation = Process::start(&mesh, "moderation", &peers);
     moderation.ready().await;

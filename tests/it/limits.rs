@@ -112,7 +112,7 @@ fn headers_for(mesh: &Mesh, call: &Call, host: &Persona) -> Vec<(&'static str, S
     let bearer = |token: &str| format!("Bearer {token}");
     match call.access {
         [Access::Service] => vec![
-            ("authorization", bearer(&mesh.issuer().service_token("event"))),
+            ("authorization", bearer(&mesh.issuer().service_token("moderation"))),
             ("x-crewup-user-token", bearer(host.token())),
         ],
         [Access::Moderator] => vec![("authorization", bearer(mesh.person("mod").token()))],

@@ -66,7 +66,7 @@ async fn u1_m6_no_call_that_asks_the_user_service_fails_while_its_replicas_are_k
     for replica in &replicas {
         replica.ready().await;
     }
-    let asks = ["--user-url", &format!("http://users.test:{port}"), "--db-connections", "20"];
+    let asks = ["--user-url", &format!("https://users.test:{port}"), "--db-connections", "20"];
     let events = mesh.add_asking(&crewup_event::SERVICE, &asks, two_homes).await;
     let moderation = mesh.add_asking(&crewup_moderation::SERVICE, &asks, two_homes).await;
     let host = mesh.person("host").id().await;

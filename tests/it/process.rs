@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crewup_tests::{Mesh, persona::request_id};
+use crewup_tests::{Mesh, persona::request_id, pki::pki};
 
 /// A service as a process; killed when dropped.
 pub(crate) struct Process {
@@ -28,22 +28,39 @@ impl Process {
 
     /// As [`Process::start`], where gRPC is served at `addr`.
     pub(crate) fn start_at(mesh: &Mesh, name: &str, addr: SocketAddr, settings: &[(&str, &str)]) -> Self {
-        let plain = free();
-        let log = nameless_file();
-        let child = Command::new(env!("CARGO_BIN_EXE_crewup-test-service"))
+        Self::started(Self::command(mesh, name, addr, settings), addr)
+    }
+
+    /// As [`Process::start`], without some of what it gives every service.
+    pub(crate) fn start_without(mesh: &Mesh, name: &str, settings: &[(&str, &str)], without: &[&str]) -> Self {
+        let addr = free();
+        let mut command = Self::command(mesh, name, addr, settings);
+        for variable in without {
+            command.env_remove(variable);
+        }
+        Self::started(command, addr)
+    }
+
+    fn command(mesh: &Mesh, name: &str, addr: SocketAddr, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crewup-test-service"));
+        command
             .arg(name)
             .env("DATABASE_URL", mesh.db.url_as(name))
             .env("CREWUP_ISSUER", mesh.issuer().url())
-            .env("CREWUP_USER_URL", format!("http://{}", mesh.addr("user").unwrap()))
+            .envs(pki().settings(name))
+            .env("CREWUP_USER_URL", format!("https://{}", mesh.addr("user").unwrap()))
             .env("CREWUP_CLIENT_SECRET", &mesh.issuer().config().client_secret)
             .env("CREWUP_MODE", "development")
+            .env("CREWUP_QUOTA_PERCENT", crewup_tests::mesh::MUCH)
             .env("CREWUP_LISTEN", addr.to_string())
-            .env("CREWUP_PLAIN_LISTEN", plain.to_string())
-            .envs(settings.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(log.try_clone().unwrap())
-            .spawn()
-            .unwrap();
+            .envs(settings.iter().copied());
+        command
+    }
+
+    fn started(mut command: Command, addr: SocketAddr) -> Self {
+        let (plain, log) = (free(), nameless_file());
+        command.env("CREWUP_PLAIN_LISTEN", plain.to_string()).stdout(Stdio::null());
+        let child = command.stderr(log.try_clone().unwrap()).spawn().unwrap();
         Self { child, addr, plain, log }
     }
 

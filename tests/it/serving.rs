@@ -70,8 +70,8 @@ async fn x2_bytes_that_are_not_the_message_and_calls_that_are_not_there_get_clea
     let mesh = Mesh::start().await;
     let (addr, token) = (mesh.addr("event").unwrap(), bearer(&mesh));
     let call = |path, body| {
-        let token = token.clone();
-        async move { raw::call(addr, path, &[("authorization", token.as_bytes())], body).await }
+        let (channel, token) = (crewup_tests::persona::channel(addr, "event"), token.clone());
+        async move { raw::call_by(channel, path, &[("authorization", token.as_bytes())], body).await }
     };
     assert_eq!(reason(call(GET_EVENT, vec![0xff; 20]).await), "MALFORMED_REQUEST");
     assert_eq!(reason(call(GET_EVENT, vec![0x0a, 2, 0xff, 0xfe]).await), "MALFORMED_REQUEST", "not UTF-8");
@@ -280,7 +280,7 @@ async fn health_readiness_and_metrics_are_served_and_follow_the_database() {
         };
         tokio::time::timeout(Duration::from_secs(5), ready).await.expect("ready");
         assert_eq!(get("metrics").await.0, 200);
-        let channel = crewup_tests::persona::channel(mesh.addr(service).unwrap());
+        let channel = crewup_tests::persona::channel(mesh.addr(service).unwrap(), service);
         let health = HealthClient::new(channel).check(HealthCheckRequest { service: String::new() }).await.unwrap();
         assert_eq!(health.into_inner().status(), ServingStatus::Serving);
     }
@@ -322,7 +322,7 @@ async fn x13_a_stopping_service_finishes_the_calls_in_flight() {
 async fn reflection_lists_every_service_in_both_versions() {
     use tonic_reflection::pb::{v1, v1alpha};
     let mesh = Mesh::start().await;
-    let channel = crewup_tests::persona::channel(mesh.addr("event").unwrap());
+    let channel = crewup_tests::persona::channel(mesh.addr("event").unwrap(), "event");
     let request = v1::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),

@@ -24,7 +24,11 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use crate::{live::edge::Edge, process::Process, safety::night_out};
+use crate::{
+    live::edge::{Edge, plain},
+    process::Process,
+    safety::night_out,
+};
 
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Vec<(String, Span)>>>);
@@ -106,7 +110,7 @@ async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_quer
     let level = ("RUST_LOG", "info,crewup_shared=debug");
     let mut group = Process::start(&mesh, "group", &[traced, level]);
     group.ready().await;
-    let url = |addr: Option<std::net::SocketAddr>| format!("http://{}", addr.unwrap());
+    let url = |addr: Option<std::net::SocketAddr>| format!("https://{}", addr.unwrap());
     let (event, safety) = (url(mesh.addr("event")), url(mesh.addr("safety")));
     let peers = [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", safety.as_str())];
     let settings = [traced, ("CREWUP_GROUP_URL", &url(Some(group.addr))), peers[0], peers[1], level];
@@ -119,10 +123,14 @@ async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_quer
     let token = format!("Bearer {}", guest.token());
     let headers = [("authorization", token.as_bytes()), ("traceparent", parent.as_bytes())];
     let report = report_of(Object::MessageId(message)).encode_to_vec();
-    raw::call(edge.addr, "/crewup.moderation.v1.ModerationService/CreateReport", &headers, report).await.unwrap();
+    raw::call_by(plain(edge.addr), "/crewup.moderation.v1.ModerationService/CreateReport", &headers, report)
+        .await
+        .unwrap();
     // What is logged is what was refused.
     let absent = report_of(Object::MessageId(request_id())).encode_to_vec();
-    raw::call(edge.addr, "/crewup.moderation.v1.ModerationService/CreateReport", &headers, absent).await.unwrap_err();
+    raw::call_by(plain(edge.addr), "/crewup.moderation.v1.ModerationService/CreateReport", &headers, absent)
+        .await
+        .unwrap_err();
     assert!(moderation.terminate().await.success() && group.terminate().await.success());
 
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -153,6 +161,11 @@ async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_quer
     }
     assert_eq!(hops, ["crewup-group", "crewup-moderation", "crewup-edge"], "{:?}", named(&spans));
     assert_eq!(hex(&span.parent_span_id), "00f067aa0ba902b7");
+    // Who calls, and for whom (X3).
+    let logged = group.logged();
+    let subject = crewup_issuer::Person::named("guest").sub().to_owned();
+    assert!(logged.contains("\"client\":\"crewup-moderation\""), "{logged}");
+    assert!(logged.contains(&format!("\"on_behalf_of\":\"{subject}\"")), "{logged}");
     for process in [&mut moderation, &mut group] {
         let logged = process.logged();
         assert!(logged.contains(trace), "{logged}");

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::{
     Persona,
     cluster::{self, TestDb},
+    pki::pki,
 };
 
 /// The services that are built so far, each after those that it calls.
@@ -35,6 +36,14 @@ pub async fn issuer() -> &'static Issuer {
         let _ = ISSUER.set(issuer);
     }
     ISSUER.get().expect("just set")
+}
+
+/// What the services of a test allow each person, in percent of what the contract says.
+pub const MUCH: &str = "100000";
+
+/// The argument that says what a variable does.
+fn flag(variable: &str) -> String {
+    format!("--{}", variable.trim_start_matches("CREWUP_").to_lowercase().replace('_', "-"))
 }
 
 /// All services on one database.
@@ -82,22 +91,20 @@ impl Mesh {
         let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let database_url = self.db.url_as(service.name);
         let peers: Vec<_> = service.peers.iter().map(|peer| self.peer(peer)).collect();
+        let tls = pki().settings(service.name).map(|(variable, file)| (flag(variable), file));
         let known = [
-            "crewup",
-            "--database-url",
-            &database_url,
-            "--issuer",
-            self.issuer.url(),
-            "--client-secret",
-            &self.issuer.config().client_secret,
-            "--mode",
-            "development",
-            "--reflection",
-            "on",
+            ("--database-url", database_url.as_str()),
+            ("--issuer", self.issuer.url()),
+            ("--client-secret", &self.issuer.config().client_secret),
+            ("--mode", "development"),
+            ("--reflection", "on"),
+            // A test calls as often as it likes; where that is tried, it is set anew.
+            ("--quota-percent", MUCH),
         ];
-        let peers = peers.iter().filter(|(flag, _)| !settings.contains(&flag.as_str()));
-        let peers = peers.flat_map(|(flag, url)| [flag.as_str(), url.as_str()]);
-        let mut config = Config::parse_from(known.into_iter().chain(peers).chain(settings.iter().copied()));
+        let known =
+            known.into_iter().chain(tls.iter().chain(&peers).map(|(flag, value)| (flag.as_str(), value.as_str())));
+        let known = known.filter(|(flag, _)| !settings.contains(flag)).flat_map(|(flag, value)| [flag, value]);
+        let mut config = Config::parse_from(["crewup"].into_iter().chain(known).chain(settings.iter().copied()));
         config.lookup = lookup;
         let registry = crewup_shared::telemetry::Registry::new();
         let running = server::start(service, &config, listener, plain, registry).expect("the service starts");
@@ -109,12 +116,17 @@ impl Mesh {
     /// The setting that says where a service is, and where that is.
     fn peer(&self, name: &str) -> (String, String) {
         let addr = self.addr(name).unwrap_or_else(|| panic!("{name} starts before those that call it"));
-        (format!("--{name}-url"), format!("http://{addr}"))
+        (format!("--{name}-url"), format!("https://{addr}"))
+    }
+
+    /// Where a service's replicas are.
+    pub fn addrs(&self, service: &str) -> impl Iterator<Item = SocketAddr> {
+        self.running.iter().filter(move |(name, _)| *name == service).map(|(_, running)| running.addr)
     }
 
     /// Where a service's first replica is.
     pub fn addr(&self, service: &str) -> Option<SocketAddr> {
-        self.running.iter().find(|(name, _)| *name == service).map(|(_, running)| running.addr)
+        self.addrs(service).next()
     }
 
     /// Where the first replica's health and metrics are.

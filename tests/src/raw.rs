@@ -7,9 +7,10 @@ use tonic::{
     Request, Response, Status,
     client::Grpc,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    transport::Channel,
 };
 
-use crate::persona::channel;
+use crate::pki::pki;
 
 /// Bytes as they are.
 #[derive(Clone, Copy, Default)]
@@ -55,14 +56,41 @@ impl Decoder for Bytes {
     }
 }
 
-/// Makes the unary call `path` with the metadata `headers`.
+/// Whose certificate is shown: at an internal call that of the service whose token is, and else the edge's.
+fn workload(path: &str, headers: &[(&str, &[u8])]) -> &'static str {
+    if !path.contains(".internal.") {
+        return "edge";
+    }
+    let token = headers.iter().find(|(name, _)| *name == "authorization");
+    let client = token.and_then(|(_, value)| {
+        let claims = std::str::from_utf8(value).ok()?.split('.').nth(1)?;
+        let claims = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims).ok()?;
+        Some(serde_json::from_slice::<serde_json::Value>(&claims).ok()?.get("azp")?.as_str()?.to_owned())
+    });
+    let names = crewup_shared::migrate::SERVICES.into_iter();
+    names.into_iter().find(|name| client.as_deref() == Some(&format!("crewup-{name}"))).unwrap_or("edge")
+}
+
+/// Makes the unary call `path` to the service that it names with the metadata `headers`.
 pub async fn call(
     addr: SocketAddr,
     path: &'static str,
     headers: &[(&'static str, &[u8])],
     body: Vec<u8>,
 ) -> Result<Response<Vec<u8>>, Status> {
-    let mut client = Grpc::new(channel(addr));
+    let service = path.split('.').nth(1).unwrap_or("event");
+    let to = pki().channel(workload(path, headers), service, addr);
+    call_by(to, path, headers, body).await
+}
+
+/// Makes the unary call `path` over `channel`.
+pub async fn call_by(
+    channel: Channel,
+    path: &'static str,
+    headers: &[(&'static str, &[u8])],
+    body: Vec<u8>,
+) -> Result<Response<Vec<u8>>, Status> {
+    let mut client = Grpc::new(channel);
     client.ready().await.expect("connected");
     let mut request = Request::new(body);
     let mut raw = http::HeaderMap::new();

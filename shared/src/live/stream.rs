@@ -2,9 +2,10 @@
 //! ends when its caller's rights, its token or its time do, or the process (C6, X13).
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     ops::{Deref, DerefMut, RangeInclusive},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -28,6 +29,8 @@ use crate::{
     db::{Db, Lease},
     error::{Error, ErrorReason, Result},
     fields::Fields,
+    id::UserId,
+    lock::lock,
     standing::{self, Standings},
     telemetry::OpenStream,
 };
@@ -41,6 +44,9 @@ const LOOKS: usize = 2;
 /// Bounds and default of the interval between signs of life, in seconds.
 const HEARTBEAT: RangeInclusive<i32> = 5..=60;
 const DEFAULT_HEARTBEAT: i32 = 20;
+
+/// So many streams a person may have open at one process: one for each crew and screen, and then some.
+const MOST: usize = 64;
 
 /// The stream of an answer.
 pub type Streamed<T> = BoxStream<'static, std::result::Result<T, Status>>;
@@ -134,6 +140,38 @@ pub struct StreamLimits {
     reads: Arc<Semaphore>,
     /// Who looks whether somebody was banned does not wait for all that are woken by an event.
     looks: Arc<Semaphore>,
+    open: Arc<Mutex<HashMap<UserId, usize>>>,
+}
+
+/// One of a person's open streams.
+struct Counted {
+    open: Arc<Mutex<HashMap<UserId, usize>>>,
+    person: UserId,
+}
+
+impl Counted {
+    /// # Errors
+    /// TOO_MANY_STREAMS: the person has [`MOST`].
+    fn new(limits: &StreamLimits, person: UserId) -> Result<Self> {
+        let mut open = lock(&limits.open);
+        let count = open.entry(person).or_default();
+        if *count >= MOST {
+            return Err(ErrorReason::TooManyStreams.into());
+        }
+        *count += 1;
+        Ok(Self { open: Arc::clone(&limits.open), person })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = lock(&self.open).entry(self.person) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 impl StreamLimits {
@@ -141,7 +179,7 @@ impl StreamLimits {
     /// began together do not end together. `reads` of them read from the database at once.
     pub fn new(longest: Duration, spread: Duration, stop: watch::Receiver<bool>, reads: usize) -> Self {
         let (reads, looks) = (Arc::new(Semaphore::new(reads)), Arc::new(Semaphore::new(LOOKS)));
-        Self { longest, spread, stop, reads, looks }
+        Self { longest, spread, stop, reads, looks, open: Arc::default() }
     }
 }
 
@@ -178,6 +216,7 @@ impl App {
         let (caller, (feed, heartbeat)) = self.read_as(&context, id, &request, open).await?;
 
         let limits = self.stream_limits().clone();
+        let counted = Counted::new(&limits, id)?;
         let now = clock::instant();
         let longest = limits.longest.mul_f64(rand::random_range(0.8..=1.0));
         let token = Duration::from_secs(context.person().expires_at.saturating_sub(clock::unix_seconds()));
@@ -204,7 +243,7 @@ impl App {
                 span: Span::current(),
             },
             limits,
-            _counted: OpenStream::new(context.call),
+            _counted: (counted, OpenStream::new(context.call)),
         };
         // Boxed: it is moved with each item.
         let items = stream::unfold(Some(Box::new(open)), move |open| async move {
@@ -238,7 +277,7 @@ struct Open<F> {
     /// When the next sign of life is due.
     beat: Instant,
     timer: Pin<Box<Sleep>>,
-    _counted: OpenStream,
+    _counted: (Counted, OpenStream),
 }
 
 /// What a stream was woken by.

@@ -20,6 +20,7 @@ use url::Url;
 use crate::{
     clock,
     error::{Error, Result},
+    tls::Tls,
 };
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -45,9 +46,13 @@ pub(super) struct Replica {
 
 impl Replica {
     /// Connects when it is first called, and again when it was lost.
-    fn at(addr: SocketAddr) -> Result<Arc<Self>> {
+    fn at(addr: SocketAddr, name: &str, tls: Option<&Arc<Tls>>) -> Result<Arc<Self>> {
         let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(Error::internal)?;
-        let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();
+        let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
+        let channel = match tls {
+            Some(tls) => tls.channel(addr, name, endpoint),
+            None => endpoint.connect_lazy(),
+        };
         Ok(Arc::new(Self { addr, channel, lost_at: AtomicU64::new(0) }))
     }
 
@@ -64,10 +69,10 @@ pub(super) struct Replicas {
 }
 
 impl Replicas {
-    /// Those of `url`, and who keeps them.
-    pub(super) fn of(url: Url, lookup: Lookup) -> (Self, Resolver) {
+    /// Those of the service `name` at `url`, and who keeps them.
+    pub(super) fn of(name: &'static str, url: Url, lookup: Lookup, tls: Option<Arc<Tls>>) -> (Self, Resolver) {
         let (found, known) = watch::channel(Vec::new());
-        (Self { known, turn: AtomicUsize::new(0) }, Resolver { url, lookup, found })
+        (Self { known, turn: AtomicUsize::new(0) }, Resolver { name, url, lookup, tls, found })
     }
 
     /// All of them, in the order in which a call tries them. Waits until there are any.
@@ -88,8 +93,10 @@ impl Replicas {
 
 /// Keeps a service's replicas to those that DNS names.
 pub struct Resolver {
+    name: &'static str,
     url: Url,
     lookup: Lookup,
+    tls: Option<Arc<Tls>>,
     found: watch::Sender<Vec<Arc<Replica>>>,
 }
 
@@ -117,7 +124,9 @@ impl Resolver {
         }
         let before = self.found.borrow().clone();
         let kept = |addr| before.iter().find(|replica| replica.addr == addr).cloned();
-        let now = named.into_iter().map(|addr| kept(addr).map_or_else(|| Replica::at(addr), Ok));
+        let now = named
+            .into_iter()
+            .map(|addr| kept(addr).map_or_else(|| Replica::at(addr, self.name, self.tls.as_ref()), Ok));
         self.found.send_replace(now.collect::<Result<_>>()?);
         Ok(())
     }

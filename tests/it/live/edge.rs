@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use crewup_tests::persona::request_id;
+use crewup_tests::{persona::request_id, pki::pki};
+use tonic::transport::{Channel, Endpoint};
 
 /// Two replicas of a service, or one of which both are.
 pub(crate) type Replicas = (&'static str, [SocketAddr; 2]);
@@ -19,6 +20,12 @@ pub(crate) fn root() -> PathBuf {
 
 fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A channel without TLS. It connects when it is first used.
+pub(crate) fn plain(addr: SocketAddr) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    endpoint.tcp_nodelay(true).timeout(Duration::from_secs(20)).connect_lazy()
 }
 
 /// An Envoy with the configuration of the edge, of which each service has two endpoints. Killed when dropped.
@@ -47,6 +54,7 @@ impl Edge {
         for (name, addr) in [("PORT", addr), ("ADMIN_PORT", admin), ("OPS_PORT", free()), ("TLS_PORT", free())] {
             render.env(format!("CREWUP_EDGE_{name}"), addr.port().to_string());
         }
+        render.env("CREWUP_MESH_DIR", pki().folder());
         render.env("CREWUP_EDGE_RATE", "100000").env("CREWUP_EDGE_BURST", "100000");
         assert!(render.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).status().unwrap().success());
         let file = folder.join("envoy.yaml");

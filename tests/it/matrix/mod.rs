@@ -79,7 +79,7 @@ fn headers(mesh: &Mesh, kind: &str, call: &Call, who: &Persona) -> Vec<(&'static
     match kind {
         "no token" => Vec::new(),
         "service" => {
-            let mut headers = vec![("authorization", bearer(&mesh.issuer().service_token("event")))];
+            let mut headers = vec![("authorization", bearer(&mesh.issuer().service_token("moderation")))];
             if call.access.contains(&Access::Service) {
                 headers.push(("x-crewup-user-token", bearer(who.token())));
             }

@@ -12,7 +12,7 @@ pub use events::{party, private_party};
 pub use moderation::{ban_of, report_of};
 pub use streams::Live;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use crewup_proto::{
@@ -27,9 +27,11 @@ use tonic::{
     Request, Status,
     metadata::AsciiMetadataValue,
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
 use uuid::Uuid;
+
+use crate::pki::pki;
 
 /// Puts a token on every call.
 #[derive(Clone)]
@@ -61,7 +63,7 @@ pub struct Persona {
 
 impl Persona {
     pub(crate) fn new(token: String, services: impl IntoIterator<Item = (&'static str, SocketAddr)>) -> Self {
-        let services = services.into_iter().map(|(name, addr)| (name, channel(addr))).collect();
+        let services = services.into_iter().map(|(name, addr)| (name, channel(addr, name))).collect();
         Self { token, services, id: OnceCell::new() }
     }
 
@@ -69,6 +71,13 @@ impl Persona {
     #[must_use]
     pub fn with_token(&self, token: String) -> Self {
         Self { token, services: self.services.clone(), id: self.id.clone() }
+    }
+
+    /// The same person, who calls every service over `channel`, such as that to an edge.
+    #[must_use]
+    pub fn through(&self, channel: &Channel) -> Self {
+        let services = self.services.keys().map(|name| (*name, channel.clone())).collect();
+        Self { token: self.token.clone(), services, id: self.id.clone() }
     }
 
     /// The token.
@@ -91,7 +100,7 @@ impl Persona {
 
     /// The event service at another replica.
     pub fn events_at(&self, addr: SocketAddr) -> EventServiceClient<Authed> {
-        EventServiceClient::with_interceptor(channel(addr), self.bearer())
+        EventServiceClient::with_interceptor(channel(addr, "event"), self.bearer())
     }
 
     /// The group service.
@@ -101,7 +110,7 @@ impl Persona {
 
     /// The group service at another replica.
     pub fn groups_at(&self, addr: SocketAddr) -> GroupServiceClient<Authed> {
-        GroupServiceClient::with_interceptor(channel(addr), self.bearer())
+        GroupServiceClient::with_interceptor(channel(addr, "group"), self.bearer())
     }
 
     /// The user service.
@@ -111,7 +120,7 @@ impl Persona {
 
     /// The user service at another replica.
     pub fn users_at(&self, addr: SocketAddr) -> UserServiceClient<Authed> {
-        UserServiceClient::with_interceptor(channel(addr), self.bearer())
+        UserServiceClient::with_interceptor(channel(addr, "user"), self.bearer())
     }
 
     /// The safety service.
@@ -121,7 +130,7 @@ impl Persona {
 
     /// The safety service at another replica.
     pub fn safety_at(&self, addr: SocketAddr) -> SafetyServiceClient<Authed> {
-        SafetyServiceClient::with_interceptor(channel(addr), self.bearer())
+        SafetyServiceClient::with_interceptor(channel(addr, "safety"), self.bearer())
     }
 
     /// The moderation service.
@@ -131,7 +140,7 @@ impl Persona {
 
     /// The moderation service at another replica.
     pub fn moderation_at(&self, addr: SocketAddr) -> ModerationServiceClient<Authed> {
-        ModerationServiceClient::with_interceptor(channel(addr), self.bearer())
+        ModerationServiceClient::with_interceptor(channel(addr, "moderation"), self.bearer())
     }
 
     /// Notes the person's id, for who cannot ask for it later.
@@ -156,10 +165,9 @@ where
     join_all(tasks).await.into_iter().map(|done| done.expect("no panic")).collect()
 }
 
-/// A channel that connects when it is first used.
-pub fn channel(addr: SocketAddr) -> Channel {
-    let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("an address");
-    endpoint.tcp_nodelay(true).timeout(Duration::from_secs(20)).connect_lazy()
+/// A channel to a service, with the certificate of the edge, through which people come. It connects when it is first used.
+pub fn channel(addr: SocketAddr, service: &str) -> Channel {
+    pki().channel("edge", service, addr)
 }
 
 /// A new request id.
