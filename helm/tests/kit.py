@@ -5,6 +5,8 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
+import traceback
 
 import yaml
 
@@ -104,3 +106,23 @@ def refuses(word, *args):
     assert run.returncode != 0, f"{args} was accepted"
     said = "\n".join(line for line in run.stderr.splitlines() if not line.startswith("level="))
     assert word in said, f"{args}: {said}"
+
+
+def run(words):
+    """The tests that were imported, or those whose name has one of the words; what the process ends with."""
+    passed = failed = 0
+    for body in TESTS:
+        name = body.__name__.replace("_", " ")
+        if words and not any(word in name for word in words):
+            continue
+        began = time.monotonic()
+        try:
+            body()
+            passed += 1
+            print(f"ok    {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Exception as error:  # noqa: BLE001: every failure is a line of the report
+            failed += 1
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            print(f"FAIL  {name}\n{type(error).__name__} in {where.name}, line {where.lineno}: {str(error)[:4000]}", flush=True)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0

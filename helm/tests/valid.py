@@ -8,7 +8,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from . import cnpg, matrix
+from . import matrix
 from .kit import CHART, OPERATOR, TOOLS, VALUES, VERSIONS, every, helm, objects, of_kind, parsed, render, test, text
 
 CRDS = TOOLS / "crds"
@@ -41,8 +41,6 @@ def validators():
                 schema["properties"]["metadata"] = {"type": "object"}
                 key = f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]
                 found[key] = jsonschema.Draft7Validator(schema)
-    for key, schema in cnpg.SCHEMAS.items():
-        found[key] = jsonschema.Draft7Validator(schema)
     return found
 
 

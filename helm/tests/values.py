@@ -2,7 +2,7 @@
 import subprocess
 import sys
 
-from .kit import CHART, HELM_DIR, ISSUER, refuses, test
+from .kit import CHART, HELM_DIR, ISSUER, helm, refuses, test
 
 
 @test
@@ -76,6 +76,13 @@ def values_that_do_not_go_together_are_refused():
          "database.cloudNativePG.maxConnections=219"),
     ]:
         refuses(word, "--set", ISSUER, *[argument for setting in settings for argument in ("--set", setting)])
+
+
+@test
+def a_release_s_name_leaves_room_for_the_names_made_of_it():
+    for length, taken in ((41, True), (42, False)):
+        run = helm("template", "r" * length, CHART, "--set", ISSUER)
+        assert (run.returncode == 0) == taken and ("name of the release" in run.stderr) != taken, run.stderr
 
 
 @test

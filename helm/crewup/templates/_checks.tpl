@@ -2,6 +2,8 @@
 {{- define "crewup.checks" -}}
 {{- $database := .Values.database -}}
 {{- $edge := .Values.edge -}}
+{{- /* The Job's name is 22 more, and may have 63. */ -}}
+{{- if gt (len .Release.Name) 41 }}{{ fail "the name of the release is longer than 41 characters, which would make names that Kubernetes refuses" }}{{ end }}
 {{- if and .Values.dev (ne .Values.mode "development") }}
 {{- fail "dev: the chart would make Secrets with known passwords, which mode production refuses; set mode: development" }}
 {{- end }}
