@@ -22,6 +22,7 @@ TARGET = HERE / "calls.json"
 # What the edge itself refuses: the HTTP status of Envoy's local reply, Envoy's response flag where the status is not
 # enough (the first that matches counts), the reason of the contract, the text, seconds until a retry makes sense.
 REFUSALS = [
+    (400, None, "MALFORMED_REQUEST", "the request is no gRPC", None),
     (404, None, "UNKNOWN_CALL", "there is no such call", None),
     (408, None, "DEADLINE_EXCEEDED", "the call took too long", None),
     (413, None, "REQUEST_TOO_LARGE", "the request is larger than 1 MiB", None),

@@ -143,6 +143,18 @@ test("internal calls, health and unknown paths are not routed", async () => {
   assert.equal(user.seen.length + event.seen.length, 0);
 });
 
+test("what is no gRPC is the caller's mistake, and not INTERNAL", async () => {
+  const headers = { "content-type": "application/grpc-web-text", origin: ORIGIN };
+  const bad = await request(dev.plain, READ, { headers, body: "not base64!" });
+  assert.equal(bad.headers["grpc-status"], "3");
+  assert.equal(reason(bad.headers), "MALFORMED_REQUEST");
+  for (const type of ["application/grpc", "application/grpc-web+proto"]) {
+    const path = await request(dev.plain, "/%00/../..", { headers: { "content-type": type } });
+    assert.equal(path.headers["grpc-status"], "3", type);
+    assert.equal(reason(path.headers), "MALFORMED_REQUEST", type);
+  }
+});
+
 test("reflection is routed in development only", async () => {
   const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
   assert.equal((await native(`http://127.0.0.1:${dev.plain}`, path)).grpc, 0);

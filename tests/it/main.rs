@@ -8,6 +8,7 @@ mod database;
 mod enter;
 mod event;
 mod figures;
+mod fuzz;
 mod generated;
 mod group;
 mod harness;

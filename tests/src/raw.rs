@@ -92,13 +92,31 @@ pub async fn call_by(
 ) -> Result<Response<Vec<u8>>, Status> {
     let mut client = Grpc::new(channel);
     client.ready().await.expect("connected");
+    client.unary(request(headers, body), path.parse().expect("a path"), Bytes).await
+}
+
+/// Opens the stream `path` over `channel`, and waits for the first thing on it.
+pub async fn open(
+    channel: Channel,
+    path: &'static str,
+    headers: &[(&'static str, &[u8])],
+    body: Vec<u8>,
+) -> Result<(), Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.expect("connected");
+    let answer = client.server_streaming(request(headers, body), path.parse().expect("a path"), Bytes).await;
+    answer?.into_inner().message().await.map(drop)
+}
+
+/// A request with the metadata `headers`.
+fn request(headers: &[(&'static str, &[u8])], body: Vec<u8>) -> Request<Vec<u8>> {
     let mut request = Request::new(body);
     let mut raw = http::HeaderMap::new();
     for (name, value) in headers {
         raw.insert(*name, http::HeaderValue::from_bytes(value).expect("a header value"));
     }
     *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(raw);
-    client.unary(request, path.parse().expect("a path"), Bytes).await
+    request
 }
 
 /// The unary calls that the services built so far serve, with the service's name; `internal` ones too.
