@@ -10,7 +10,7 @@ use tonic::transport::Endpoint;
 use crate::{
     Failure, calls,
     host::{Process, listening, peer},
-    load,
+    load, overload,
     rounds::{Bench, wanted},
     world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
 };
@@ -38,6 +38,9 @@ pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Contest>, Failure> {
     }
     if wanted(only, "SearchEvents place") {
         contests.push(place(bench).await?);
+    }
+    if wanted(only, overload::NAME) {
+        contests.push(overload::contest(bench).await?);
     }
     Ok(contests)
 }

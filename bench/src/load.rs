@@ -69,16 +69,7 @@ pub async fn run(
     let start = Instant::now();
     let local = LocalSet::new();
     for _ in 0..CONNECTIONS.min(in_flight) {
-        let tcp = TcpStream::connect(addr).await?;
-        tcp.set_nodelay(true)?;
-        let (send, connection) = h2::client::Builder::new()
-            .initial_window_size(1 << 20)
-            .initial_connection_window_size(1 << 24)
-            .handshake::<_, Bytes>(tcp)
-            .await?;
-        local.spawn_local(async move {
-            let _ = connection.await;
-        });
+        let send = connect(addr, &local).await?;
         for _ in 0..in_flight / CONNECTIONS.min(in_flight) {
             let (send, done, next, tokens) = (send.clone(), Rc::clone(&done), Rc::clone(&next), Rc::clone(tokens));
             local.spawn_local(async move {
@@ -104,6 +95,65 @@ pub async fn run(
     }
     local.await;
     Ok(done.take())
+}
+
+/// Calls at `addr`, `per_second` of them for `time`, whether or not those before were answered.
+pub async fn arrive(
+    addr: SocketAddr,
+    tokens: &Tokens,
+    per_second: f64,
+    time: Duration,
+    next: Rc<dyn Fn() -> Option<Call>>,
+) -> Result<Done, Failure> {
+    const TICK: Duration = Duration::from_millis(1);
+    let done = Rc::new(RefCell::new(Done::default()));
+    let local = LocalSet::new();
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        connections.push(connect(addr, &local).await?);
+    }
+    let arriving = async {
+        let start = Instant::now();
+        let mut made = 0_u64;
+        while start.elapsed() < time {
+            let due = (start.elapsed().as_secs_f64() * per_second) as u64;
+            for _ in made..due {
+                let Some(call) = next() else { return };
+                let send = connections[made as usize % CONNECTIONS].clone();
+                made += 1;
+                let (done, tokens) = (Rc::clone(&done), Rc::clone(tokens));
+                tokio::task::spawn_local(async move {
+                    let begun = Instant::now();
+                    let answer = one(&send, addr, &tokens, call).await;
+                    let mut done = done.borrow_mut();
+                    match answer {
+                        Ok(None) => done.latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX)),
+                        Ok(Some(status)) => *done.failed.entry(status).or_default() += 1,
+                        Err(error) => *done.failed.entry(error.to_string()).or_default() += 1,
+                    }
+                });
+            }
+            tokio::time::sleep(TICK).await;
+        }
+        // The last answers.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    };
+    local.run_until(arriving).await;
+    Ok(done.take())
+}
+
+async fn connect(addr: SocketAddr, local: &LocalSet) -> Result<SendRequest<Bytes>, Failure> {
+    let tcp = TcpStream::connect(addr).await?;
+    tcp.set_nodelay(true)?;
+    let (send, connection) = h2::client::Builder::new()
+        .initial_window_size(1 << 20)
+        .initial_connection_window_size(1 << 24)
+        .handshake::<_, Bytes>(tcp)
+        .await?;
+    local.spawn_local(async move {
+        let _ = connection.await;
+    });
+    Ok(send)
 }
 
 /// One call; why it was refused, if it was.

@@ -15,6 +15,7 @@ mod contests;
 mod host;
 mod live;
 mod load;
+mod overload;
 mod peers;
 mod pgbench;
 mod rounds;

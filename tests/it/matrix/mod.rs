@@ -1,7 +1,9 @@
 //! The matrix: every call by every kind of caller, with the expected answer as data (`table.txt`), run against the mesh. A
 //! call without a row fails. `docs/ACCESS.md` is the same table, rendered by `./dev generate`.
 
+mod fields;
 mod hidden;
+mod output_only;
 mod requests;
 mod scene;
 mod secrets;
@@ -95,6 +97,7 @@ async fn m1_m3_u6_every_call_answers_every_kind_of_caller_as_the_table_says() {
     let cast = Cast::assemble(&mesh).await;
     let table = table();
     let (mut tried, mut wrong) = (0, Vec::new());
+    let mut seen = fields::Seen::new(cast.names());
     let mut scene = Scene::set(&mesh, &cast).await;
     for (service, call) in unary_calls() {
         let name = short(call);
@@ -131,6 +134,9 @@ async fn m1_m3_u6_every_call_answers_every_kind_of_caller_as_the_table_says() {
             let headers = headers(&mesh, kind, call, who);
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
             let answer = raw::call(mesh.addr(service).unwrap(), call.path, &headers, body).await;
+            if let Ok(answer) = &answer {
+                seen.note(call, kind, cast.name_of(who), answer.get_ref());
+            }
             let got = answer.as_ref().map_or_else(|status| Refusal::of(status).reason, |_| "ok".into());
             if got != *expected {
                 wrong.push(format!("{name} by {kind}: {got} instead of {expected}"));
@@ -147,6 +153,7 @@ async fn m1_m3_u6_every_call_answers_every_kind_of_caller_as_the_table_says() {
     }
     assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(tried >= 82 * KINDS.len(), "only {tried} were tried");
+    seen.judge(KINDS.into_iter().map(|(kind, _)| kind));
 }
 
 /// Somebody with the role, whom no other call needs.

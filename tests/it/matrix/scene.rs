@@ -1,11 +1,15 @@
 //! The stage of the matrix: who there is, and what there is for them to act on. A scene is made anew once a call changed it.
 
 use crewup_proto::{
-    event::Event, group::Invitation as CrewInvitation, moderation::reported_object::Object, safety::TriggerAlertRequest,
+    event::Event,
+    google::r#type::LatLng,
+    group::Invitation as CrewInvitation,
+    moderation::{BanUserRequest, reported_object::Object},
+    safety::{Place, TriggerAlertRequest},
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{crew, in_hours, party, private_crew, private_party, request_id},
+    persona::{ban_of, crew, in_hours, party, private_crew, private_party, request_id},
 };
 use tokio::sync::OnceCell;
 
@@ -31,6 +35,34 @@ pub(super) struct Cast {
 }
 
 impl Cast {
+    fn all(&self) -> [(&'static str, &Persona); 13] {
+        [
+            ("stranger", &self.stranger),
+            ("blocked", &self.blocked),
+            ("member", &self.member),
+            ("leader", &self.admin),
+            ("host", &self.host),
+            ("mod", &self.moderator),
+            ("admin", &self.admin_role),
+            ("deactivated", &self.deactivated),
+            ("banned", &self.banned),
+            ("erased", &self.erased),
+            ("friend", &self.friend),
+            ("victim", &self.victim),
+            ("judge", &self.judge),
+        ]
+    }
+
+    /// The names at the issuer.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.all().into_iter().map(|(name, _)| name)
+    }
+
+    /// The name of one of them; none of somebody who was called in for one call.
+    pub(super) fn name_of(&self, person: &Persona) -> &'static str {
+        self.all().into_iter().find(|(_, known)| known.token() == person.token()).map_or("", |(name, _)| name)
+    }
+
     pub(super) async fn assemble(mesh: &Mesh) -> Self {
         let named = |name: &str| mesh.person(name);
         let cast = Self {
@@ -67,7 +99,8 @@ impl Cast {
         cast.victim.block(&blocked).await.unwrap();
         crate::user::deactivate(&cast.deactivated).await;
         let banned = crate::user::enrolled(&cast.banned).await;
-        cast.judge.ban(&banned).await.unwrap();
+        let noted = BanUserRequest { internal_note: "Seen before".into(), ..ban_of(&banned) };
+        cast.judge.ban_as(noted).await.unwrap();
         let erased = crate::user::enrolled(&cast.erased).await;
         crate::user::erase(&cast.erased, &erased).await;
         cast
@@ -93,7 +126,8 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     pub(super) async fn set(mesh: &'a Mesh, cast: &'a Cast) -> Self {
-        let tonight = Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(6)), ..party(None) };
+        let location = Some(LatLng { latitude: 47.38, longitude: 8.53 });
+        let tonight = Event { start_time: Some(in_hours(1)), end_time: Some(in_hours(6)), location, ..party(None) };
         let event = cast.host.create(tonight).await.unwrap().id;
         for person in [&cast.member, &cast.admin, &cast.friend] {
             person.go(&event).await.unwrap();
@@ -154,7 +188,13 @@ impl<'a> Scene<'a> {
             // One open alert per person: the last scene's ends first.
             let last = self.cast.member.raise_as(TriggerAlertRequest::default()).await.unwrap().id;
             self.cast.member.resolve_alert(&last, "").await.unwrap();
-            let call = TriggerAlertRequest { group_ids: vec![self.crew.clone()], ..Default::default() };
+            let location = Some(LatLng { latitude: 47.37, longitude: 8.54 });
+            let call = TriggerAlertRequest {
+                group_ids: vec![self.crew.clone()],
+                message: "By the fountain".into(),
+                place: Some(Place { location, ..Default::default() }),
+                ..Default::default()
+            };
             self.cast.member.raise_as(call).await.unwrap().id
         };
         self.alert.get_or_init(make).await
@@ -196,7 +236,8 @@ impl<'a> Scene<'a> {
     pub(super) async fn appeal(&self) -> &(String, String) {
         let make = || async {
             let nobody = self.nobody("appellant").await;
-            let ban = self.cast.judge.ban(&nobody.id().await).await.unwrap().id;
+            let noted = BanUserRequest { internal_note: "Seen before".into(), ..ban_of(&nobody.id().await) };
+            let ban = self.cast.judge.ban_as(noted).await.unwrap().id;
             (nobody.appeal("It was not me").await.unwrap().id, ban)
         };
         self.appeal.get_or_init(make).await

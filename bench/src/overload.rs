@@ -1,0 +1,64 @@
+//! Three times what a service can do, for a minute: it goes on doing what it can, says no to the rest at once, and an alert
+//! that is raised meanwhile is raised.
+
+use std::{rc::Rc, time::Duration};
+
+use crate::{
+    Failure, calls,
+    contests::Contest,
+    load::{self, Done},
+    rounds::Bench,
+};
+
+pub const NAME: &str = "Overload: goodput at three times the capacity, against the capacity";
+
+const TIMES: f64 = 3.0;
+const LASTS: Duration = Duration::from_secs(60);
+/// Whoever waited longer has gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+const ALERTS: f64 = 20.0;
+const ROUNDS: usize = 2;
+
+/// The capacity is what a service does for 64 callers who each wait for their answer. Overload are callers who come whether or
+/// not anybody was answered.
+pub async fn contest(bench: &Bench) -> Result<Contest, Failure> {
+    let service = bench.host.service("event")?.addr;
+    let safety = bench.host.service("safety")?.addr;
+    let (lists, alerts) = (case("ListEvents (50)")?, case("TriggerAlert")?);
+    let (mut ours, mut theirs, mut remark) = (Vec::new(), Vec::new(), String::new());
+    for round in 0..bench.rounds.min(ROUNDS) {
+        eprintln!("round {}: overload", round + 1);
+        load::run(service, &bench.tokens, 64, Duration::from_millis(500), lists.calls()).await?;
+        let capacity = load::run(service, &bench.tokens, 64, LASTS / 4, lists.calls()).await?.per_second();
+        let (over, raised) = tokio::try_join!(
+            load::arrive(service, &bench.tokens, capacity * TIMES, LASTS, lists.calls()),
+            load::arrive(safety, &bench.tokens, ALERTS, LASTS, alerts.calls()),
+        )?;
+        let refused: u64 = over.failed.values().sum();
+        for (why, count) in &raised.failed {
+            return Err(format!("{count} alerts were not raised: {why}").into());
+        }
+        theirs.push(capacity);
+        ours.push(good(&over));
+        remark = format!(
+            "{:.0} calls/s came, {:.0}/s were refused ({}), p99 of the others {:.0} ms; {} alerts, none refused, p99 {:.0} ms",
+            capacity * TIMES,
+            refused as f64 / LASTS.as_secs_f64(),
+            over.failed.keys().cloned().collect::<Vec<_>>().join("; "),
+            over.quantile(0.99) / 1e3,
+            raised.latencies.len(),
+            raised.quantile(0.99) / 1e3,
+        );
+    }
+    Ok(Contest { name: NAME, unit: "calls/s", ours, theirs, remark })
+}
+
+fn case(name: &str) -> Result<Rc<calls::Case>, Failure> {
+    calls::all().into_iter().find(|case| case.name == name).ok_or_else(|| format!("no {name}").into())
+}
+
+/// Answers a second that came while somebody waited for them.
+fn good(done: &Done) -> f64 {
+    let patience = PATIENCE.as_micros();
+    done.latencies.iter().filter(|latency| u128::from(**latency) <= patience).count() as f64 / LASTS.as_secs_f64()
+}
