@@ -113,6 +113,7 @@ through_the_edge() {
     database=$(owner_url)
     DATABASE_URL=$database CREWUP_EDGE_URL=http://127.0.0.1:$CREWUP_EDGE_PORT \
         CREWUP_ISSUER_URL=http://127.0.0.1:$CREWUP_ISSUER_PORT/realms/crewup target/debug/crewup-night-out || code=$?
+    tests/secrets.sh || code=$?
     if DATABASE_URL=$database target/debug/crewup-seed check; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; code=1; fi
     return "$code"
 }
