@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::{
+    admin::{AdminApi, AdminSettings},
     issuer::Issuer,
     peer::{self, Lookup},
 };
@@ -114,6 +115,9 @@ pub struct Config {
     /// Where traces and metrics go, by OTLP over gRPC. Default: nowhere.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp: Option<String>,
+    /// The accounts at the issuer, for the user service.
+    #[command(flatten)]
+    pub admin: AdminSettings,
 }
 
 /// What a setting is not. The message names the variable.
@@ -122,6 +126,13 @@ pub struct Config {
 pub struct Wrong {
     variable: &'static str,
     wrong: String,
+}
+
+impl Wrong {
+    /// What is wrong with `variable`.
+    pub(crate) fn new(variable: &'static str, wrong: &str) -> Self {
+        Self { variable, wrong: wrong.to_owned() }
+    }
 }
 
 impl Config {
@@ -157,6 +168,11 @@ impl Config {
         Ok(secret)
     }
 
+    /// The accounts at the issuer, where they are set up.
+    pub fn admin_api(&self) -> Result<Option<AdminApi>, Wrong> {
+        self.admin.api(self.mode, &self.issuer()?)
+    }
+
     /// Where a service is that others call.
     pub fn peer(&self, name: &str) -> Option<&Url> {
         match name {
@@ -184,7 +200,11 @@ impl Config {
     }
 }
 
-fn secret(variable: &'static str, value: Option<&SecretString>, file: Option<&PathBuf>) -> Result<SecretString, Wrong> {
+pub(crate) fn secret(
+    variable: &'static str,
+    value: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> Result<SecretString, Wrong> {
     if let Some(value) = value {
         return Ok(value.clone());
     }
