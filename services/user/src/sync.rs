@@ -109,19 +109,16 @@ impl UserSync {
     }
 
     async fn change(&self, so_far: &mut Progress, profile: &Profile, seen: &Seen, known: &[Profile]) -> Result<()> {
-        let mut claims = seen.claims.clone();
-        let holder = known.iter().find(|other| other.id != profile.id && claims.email.as_deref() == Some(&other.email));
-        if holder.is_some() && !profile.is_erased {
-            tracing::warn!(user = %profile.id, "another profile holds the account's new e-mail; the old one stays");
-            claims.email = None;
-        }
-        let due = profile.due(&Seen { claims: claims.clone(), is_enabled: seen.is_enabled });
+        let email = seen.claims.email.as_deref();
+        let is_taken = known.iter().any(|other| other.id != profile.id && email == Some(&other.email));
+        let seen = if is_taken { &seen.without_email(profile) } else { seen };
+        let due = profile.due(seen);
         if so_far.dry_run {
             so_far.updated += i32::from(due.follow);
             so_far.disabled += i32::from(due.disable);
             return Ok(());
         }
-        if due.follow && self.follow(profile, &claims).await? {
+        if due.follow && self.follow(profile, seen).await? {
             so_far.updated += 1;
         }
         if (Due { follow: false, ..due }).is_some() && self.set(profile, due).await? {
@@ -130,11 +127,19 @@ impl UserSync {
         Ok(())
     }
 
-    /// Takes over what the account says (U2, M1). False: its e-mail was taken meanwhile; the next run sees it.
-    async fn follow(&self, profile: &Profile, claims: &Claims) -> Result<bool> {
-        match LocalAccounts(self.db.clone()).take_over(profile.id, claims).await {
+    /// Takes over what the account says (U2, M1), without an e-mail that was taken meanwhile. False: there is nothing else.
+    async fn follow(&self, profile: &Profile, seen: &Seen) -> Result<bool> {
+        let accounts = LocalAccounts(self.db.clone());
+        match accounts.take_over(profile.id, &seen.claims).await {
             Ok(()) => Ok(true),
-            Err(error) if error.reason() == ErrorReason::EmailTaken => Ok(false),
+            Err(error) if error.reason() == ErrorReason::EmailTaken => {
+                let rest = seen.without_email(profile);
+                let is_due = profile.due(&rest).follow;
+                if is_due {
+                    accounts.take_over(profile.id, &rest.claims).await?;
+                }
+                Ok(is_due)
+            }
             Err(error) => Err(error),
         }
     }

@@ -22,6 +22,14 @@ impl Seen {
     pub(crate) fn of(account: &Account, roles: &[String], read_at: i64) -> Self {
         Self { claims: Claims::of_account(account, roles, read_at), is_enabled: account.enabled }
     }
+
+    /// The same without its e-mail, which another profile than this one holds: it is never taken over (U2).
+    pub(crate) fn without_email(&self, profile: &Profile) -> Self {
+        if !profile.is_erased {
+            tracing::warn!(user = %profile.id, "another profile holds the account's new e-mail; the old one stays");
+        }
+        Self { claims: Claims { email: None, ..self.claims.clone() }, ..*self }
+    }
 }
 
 /// The profile of an account.
