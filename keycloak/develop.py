@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """The realm for `./dev up --keycloak`: realm.json, with what only development may have.
 
-That is development.json - a client that takes passwords - and people whose password everybody knows: those that the demo
-city is told of, and `--people N` of the city itself. They have the subjects of the development issuer (issuer/src/person.rs),
-so that profiles made with one are found with the other. Prints the realm for `kc.sh import`.
+That is development.json - a client that takes passwords - and people whose password everybody knows: the six with a part in the
+demo, and those whom standard input tells of, a line of JSON each. They have the subjects of the development issuer
+(issuer/src/person.rs), so that profiles made with one are found with the other. Prints the realm for `kc.sh import`.
 """
 
-import argparse
 import base64
 import hashlib
 import json
 import pathlib
+import sys
 import uuid
 
 HERE = pathlib.Path(__file__).parent
@@ -26,32 +26,25 @@ def credential():
     return {"type": "password", "credentialData": json.dumps(data), "secretData": json.dumps(secret)}
 
 
-def account(name, roles):
-    given, family = name.split("-", 1) if "-" in name else (name, "demo")
-    return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://crewup.example/people/{name}")),
-        "username": name,
-        "email": f"{name}@crewup.example",
-        "emailVerified": True,
-        "firstName": given.capitalize(),
-        "lastName": family.capitalize(),
-        "enabled": True,
-        "realmRoles": ["default-roles-crewup", *roles],
-        "credentials": [credential()],
-    }
+def demo(name):
+    subject = str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://crewup.example/people/{name}"))
+    return {"id": subject, "username": name, "email": f"{name}@crewup.example", "firstName": name.capitalize(), "lastName": "Demo"}
+
+
+def account(person, roles):
+    known = {"emailVerified": True, "enabled": True, "credentials": [credential()]}
+    return {**person, **known, "realmRoles": ["default-roles-crewup", *roles]}
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--people", type=int, default=0, metavar="N", help="accounts for person-1 to person-N as well")
-    people = arguments.parse_args().people
     realm = json.loads((HERE / "realm.json").read_text())
     overlay = json.loads((HERE / "development.json").read_text())
-    named = overlay.pop("people")
+    roles = overlay.pop("people")
     for part, more in overlay.items():
         realm[part] += more
-    realm["users"] += [account(name, roles) for name, roles in named.items()]
-    realm["users"] += [account(f"person-{number}", []) for number in range(1, people + 1)]
+    people = {name: demo(name) for name in roles}
+    people.update((person["username"], person) for person in map(json.loads, sys.stdin))
+    realm["users"] += [account(person, roles.get(name, [])) for name, person in people.items()]
     print(json.dumps(realm, indent=2))
 
 
