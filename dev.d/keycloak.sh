@@ -93,7 +93,7 @@ start_keycloak() {
     start issuer env "${KEYCLOAK_ENV[@]}" "$KEYCLOAK/bin/kc.sh" start --optimized
     # For who wants to stop it.
     echo "${CHILDREN[issuer]}" >"$CREWUP_STATE/keycloak/pid"
-    wait_for issuer 120 "$ISSUER/.well-known/openid-configuration"
+    wait_for issuer 300 "$ISSUER/.well-known/openid-configuration"
     # For the services, of which the user service uses it.
     export CREWUP_ADMIN_CLIENT_SECRET=$DEV_SECRET
 }

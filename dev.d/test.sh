@@ -99,7 +99,7 @@ own_city() {
     pid=$!
     # However this ends, what it started ends with it.
     trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"' EXIT
-    local until=$((SECONDS + 300))
+    local until=$((SECONDS + 600))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }
         sleep 0.2

@@ -5,7 +5,7 @@ set local search_path = public;
 -- disabled_at: the profile was put aside because its account was disabled, not by the person (U6); it comes back with the
 -- account. account_gone_at: since when the account is gone; the profile is erased when it is so for the time of grace (U8).
 alter table users
-    add column disabled_at timestamptz check (disabled_at is null or not is_active),
+    add column disabled_at timestamptz,
     add column account_gone_at timestamptz;
 grant update (disabled_at, account_gone_at) on users to crewup_user;
 
@@ -30,8 +30,8 @@ create index idx_account_orders_due on account_orders (due_at) where done_at is 
 create index idx_account_orders_until on account_orders (until) where wanted = 'disabled' and until is not null;
 grant select, insert, update, delete on account_orders to crewup_user;
 
--- The timed synchronisation: one row. It is due then; a process is at it until its lease ends; where one that ended badly
--- stopped, the next goes on.
+-- The timed synchronisation: one row. It is due then; until its lease ends a process is at it, or it waits after one that ended
+-- badly; where that stopped, the next goes on.
 create table account_sync (
     id boolean primary key default true check (id),
     due_at timestamptz not null,

@@ -25,7 +25,7 @@ pub(crate) async fn profiles(
     let profiles = sqlx::query_as!(
         Profile,
         r#"select u.id as "id: UserId", u.keycloak_id, u.email, u.first_name, u.last_name, u.claims_iat, u.is_active,
-                  u.erased_at is not null as "is_erased!", u.disabled_at is not null as "is_disabled!",
+                  u.erased_at is not null as "is_erased!", u.disabled_at is not null and not u.is_active as "is_disabled!",
                   u.account_gone_at is not null as "is_gone!",
                   (select min(r.role) from user_roles r where r.user_id = u.id) as role,
                   exists (select from account_orders o where o.user_id = u.id and (o.ours or o.done_at is null))
@@ -84,7 +84,7 @@ pub(crate) async fn disable(db: &mut PgConnection, id: UserId) -> Result<bool> {
 pub(crate) async fn enable(db: &mut PgConnection, id: UserId) -> Result<bool> {
     let done = sqlx::query!(
         "update users set is_active = true, disabled_at = null
-         where id = $1 and disabled_at is not null and erased_at is null",
+         where id = $1 and disabled_at is not null and not is_active and erased_at is null",
         id.0,
     )
     .execute(db)
@@ -106,41 +106,52 @@ pub(crate) async fn set_gone(db: &mut PgConnection, id: UserId, gone: bool) -> R
     Ok(())
 }
 
-/// Takes the timed synchronisation, if it is due and nobody is at it: since when it is due, and where it goes on.
+/// Takes the timed synchronisation, if it is due and nobody is at it: where it goes on.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn take(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, String)>> {
-    let row = sqlx::query!(
+pub(crate) async fn take(db: &mut PgConnection) -> Result<Option<String>> {
+    let token = sqlx::query_scalar!(
         "update account_sync set leased_until = crewup.now() + interval '2 minutes'
          where due_at <= crewup.now() and (leased_until is null or leased_until <= crewup.now())
-         returning due_at, resume_token"
+         returning resume_token"
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| (row.due_at, row.resume_token)))
+    Ok(token)
 }
 
-/// Somebody is still at it, and is so far.
+/// Nobody else is at it for so many seconds, and it goes on there.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn keep(db: &mut PgConnection, token: &str) -> Result<()> {
+pub(crate) async fn keep(db: &mut PgConnection, seconds: f64, token: &str) -> Result<()> {
     sqlx::query!(
-        "update account_sync set leased_until = crewup.now() + interval '2 minutes', resume_token = $1",
-        token
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// The next one is due after so many seconds, and goes on there.
-#[tracing::instrument(skip_all)]
-pub(crate) async fn release(db: &mut PgConnection, seconds: f64, token: &str) -> Result<()> {
-    sqlx::query!(
-        "update account_sync
-         set leased_until = null, due_at = crewup.now() + make_interval(secs => $1), resume_token = $2",
+        "update account_sync set leased_until = crewup.now() + make_interval(secs => $1), resume_token = $2",
         seconds,
         token,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// It is done, and due again after so many seconds.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn done(db: &mut PgConnection, seconds: f64) -> Result<()> {
+    sqlx::query!(
+        "update account_sync
+         set leased_until = null, resume_token = '', due_at = crewup.now() + make_interval(secs => $1)",
+        seconds,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How late it is, in seconds.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn late(db: &mut PgConnection) -> Result<f64> {
+    let late = sqlx::query_scalar!(
+        r#"select greatest(extract(epoch from crewup.now() - due_at), 0)::float8 as "late!" from account_sync"#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(late)
 }

@@ -14,9 +14,10 @@ use crate::{
 
 /// How often a replica looks whether it is time.
 const EVERY: Duration = Duration::from_secs(5);
-/// How often it says that it is still at it.
+/// How often it says that it is still at it, and for how many seconds.
 const KEEP: Duration = Duration::from_secs(30);
-/// One that ended badly is tried again so soon, in seconds, if it would not be due before.
+const KEPT: f64 = 120.0;
+/// One that ended badly is tried again after so many seconds.
 const AGAIN: f64 = 300.0;
 
 /// Looks until `stop` says so.
@@ -30,9 +31,12 @@ pub(crate) async fn work(sync: UserSync, mut stop: Stop) {
             done = sync.timed() => done,
             _ = stop.changed() => break,
         };
-        match done {
-            Ok(late) => lag.record(late.as_secs_f64(), &labels),
-            Err(error) => tracing::warn!(%error, "the accounts could not be synchronised; it is tried again"),
+        if let Err(error) = done {
+            tracing::warn!(%error, "the accounts could not be synchronised; it is tried again");
+        }
+        match sync.late().await {
+            Ok(late) => lag.record(late, &labels),
+            Err(error) => tracing::debug!(%error, "how late the synchronisation is could not be read"),
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY.min(Duration::from_secs_f64(sync.every))) => {}
@@ -42,35 +46,36 @@ pub(crate) async fn work(sync: UserSync, mut stop: Stop) {
 }
 
 impl UserSync {
-    /// How late it was begun, if it was due.
-    async fn timed(&self) -> Result<Duration> {
+    /// A whole run, if it is due and nobody is at it.
+    async fn timed(&self) -> Result<()> {
         let mut tx = Tx::begin(&self.db, &[]).await?;
-        let now = tx.now;
         let taken = store::sync::take(tx.db()).await?;
         tx.commit(&self.wake).await?;
-        let Some((due, token)) = taken else { return Ok(Duration::ZERO) };
+        let Some(token) = taken else { return Ok(()) };
         // A release of another kind may have written it.
         let mut so_far = Progress::of_token(&token, false).unwrap_or_default();
         while so_far.stage != Stage::Done {
             match self.kept(so_far).await {
                 Ok(further) => so_far = further,
                 Err(error) => {
-                    self.release(AGAIN.min(self.every), &so_far.token()).await?;
+                    self.keep(AGAIN, &so_far.token()).await?;
                     return Err(error);
                 }
             }
         }
-        self.release(self.every, "").await?;
+        let mut lease = self.db.lease().await?;
+        store::sync::done(&mut lease, self.every).await?;
+        lease.back();
         let Progress { read, created, updated, disabled, gone, .. } = so_far;
         tracing::info!(read, created, updated, disabled, gone, "the accounts are synchronised");
-        Ok((now - due).to_std().unwrap_or_default())
+        Ok(())
     }
 
     /// The next part, saying all the while that somebody is at it.
     async fn kept(&self, so_far: Progress) -> Result<Progress> {
         let mut part = Box::pin(self.clone().step(so_far));
         loop {
-            self.keep(&so_far.token()).await?;
+            self.keep(KEPT, &so_far.token()).await?;
             tokio::select! {
                 done = &mut part => return done,
                 () = tokio::time::sleep(KEEP) => {}
@@ -78,17 +83,17 @@ impl UserSync {
         }
     }
 
-    async fn keep(&self, token: &str) -> Result<()> {
+    async fn keep(&self, seconds: f64, token: &str) -> Result<()> {
         let mut lease = self.db.lease().await?;
-        store::sync::keep(&mut lease, token).await?;
+        store::sync::keep(&mut lease, seconds, token).await?;
         lease.back();
         Ok(())
     }
 
-    async fn release(&self, seconds: f64, token: &str) -> Result<()> {
+    async fn late(&self) -> Result<f64> {
         let mut lease = self.db.lease().await?;
-        store::sync::release(&mut lease, seconds, token).await?;
+        let late = store::sync::late(&mut lease).await?;
         lease.back();
-        Ok(())
+        Ok(late)
     }
 }

@@ -141,6 +141,30 @@ async fn a_run_goes_on_where_another_stopped_and_refuses_a_foreign_token() {
 }
 
 #[tokio::test]
+async fn m1_m3_u6_only_a_moderator_who_is_active_synchronises() {
+    let (mesh, issuer) = city().await;
+    let boss = mesh.person("admin");
+    issuer.accounts().put(Person::named("admin"));
+    for (name, expected) in
+        [("guest", "ROLE_REQUIRED"), ("away", "USER_DEACTIVATED"), ("banned", "USER_BANNED"), ("erased", "USER_ERASED")]
+    {
+        let roles = if name == "guest" { Vec::new() } else { vec!["moderator"] };
+        let person = mesh.person_as(&Person::named(name).with_roles(roles));
+        let id = enrolled(&person).await;
+        match name {
+            "away" => crate::user::deactivate(&person).await,
+            "banned" => drop(boss.ban(&id).await.unwrap()),
+            "erased" => crate::user::erase(&person, &id).await,
+            _ => {}
+        }
+        assert_eq!(reason(person.users().sync_users(SyncUsersRequest::default()).await), expected);
+    }
+    let service = mesh.with_token(issuer.service_token("event"));
+    assert_eq!(reason(service.users().sync_users(SyncUsersRequest::default()).await), "PERSON_ONLY");
+    boss.users().sync_users(SyncUsersRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_not_set_up_or_does_not_answer_is_said() {
     let off = Mesh::start().await;
     let sync = off.person("mod").users().sync_users(SyncUsersRequest::default()).await;
