@@ -46,13 +46,8 @@ export function authorization(changes = {}) {
   return { url: `${OIDC}/auth?${new URLSearchParams(given)}`, verifier };
 }
 
-// Signs in on Keycloak's own page.
-export async function signIn(page, username, password) {
-  const { url, verifier } = authorization();
-  await page.goto(url);
-  await page.fill("#username", username);
-  await page.fill("#password", password);
-  await page.click("#kc-login");
+// What a page that was sent back to the app brings: the tokens.
+export async function redeem(page, verifier) {
   await page.waitForURL(`${WEB}/**`, { timeout: 20_000 });
   const code = new URL(page.url()).searchParams.get("code");
   assert.ok(code, page.url());
@@ -60,6 +55,16 @@ export async function signIn(page, username, password) {
   const { status, body } = await grant({ ...form, code_verifier: verifier });
   assert.equal(status, 200, JSON.stringify(body));
   return body;
+}
+
+// Signs in on Keycloak's own page.
+export async function signIn(page, username, password) {
+  const { url, verifier } = authorization();
+  await page.goto(url);
+  await page.fill("#username", username);
+  await page.fill("#password", password);
+  await page.click("#kc-login");
+  return redeem(page, verifier);
 }
 
 // The Admin API, with a token of `token()`.
