@@ -36,6 +36,7 @@ create table account_sync (
     id boolean primary key default true check (id),
     due_at timestamptz not null,
     leased_until timestamptz,
+    has_failed boolean not null default false,
     resume_token text not null default ''
 );
 insert into account_sync (due_at) values (crewup.now());

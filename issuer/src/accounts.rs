@@ -30,6 +30,7 @@ pub struct Accounts {
     pages: AtomicU64,
     is_away: AtomicBool,
     shows_nobody: AtomicBool,
+    is_elsewhere: AtomicBool,
 }
 
 impl Accounts {
@@ -71,6 +72,15 @@ impl Accounts {
 
     pub(crate) fn serve_page(&self) {
         self.pages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Each account answers 404 from now on, but in the words for a realm that is not there, as after a mistake in an address.
+    pub fn set_elsewhere(&self, elsewhere: bool) {
+        self.is_elsewhere.store(elsewhere, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_away(&self) -> bool {

@@ -22,6 +22,7 @@ mod moderation;
 mod peers;
 mod people;
 mod process;
+mod realm;
 mod reapply;
 mod reputation;
 mod restricted;

@@ -36,7 +36,8 @@ async fn guard(State(realm): State<Arc<Realm>>, request: Request, next: Next) ->
     let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = value.strip_prefix("Bearer ").unwrap_or_default();
     if realm.accounts.is_granted(token) {
-        return next.run(request).await;
+        let is_list = request.uri().path().ends_with("/users");
+        return if realm.accounts.is_elsewhere() && !is_list { no_realm().await } else { next.run(request).await };
     }
     match token.split('.').count() {
         3 => said(StatusCode::FORBIDDEN, "HTTP 403 Forbidden"),

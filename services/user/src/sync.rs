@@ -76,7 +76,10 @@ impl UserSync {
                 None if account.is_enabled && claims.complete().is_ok() => {
                     let is_taken = known.iter().any(|other| claims.email.as_deref() == Some(&other.email));
                     if is_taken || !(so_far.dry_run || self.make(claims).await?) {
-                        tracing::warn!(account = claims.subject, "another profile holds a new account's e-mail");
+                        tracing::warn!(
+                            account = claims.subject,
+                            "no profile was made: another one holds the e-mail, or a first call was quicker"
+                        );
                     } else {
                         so_far.created += 1;
                     }
@@ -103,7 +106,7 @@ impl UserSync {
         Ok(known)
     }
 
-    /// Makes a profile as a first call would (U1). False: its e-mail was taken meanwhile, or it was made.
+    /// Makes a profile as a first call would (U1). False: its e-mail was taken meanwhile, or it was made by a first call.
     async fn make(&self, claims: &Claims) -> Result<bool> {
         Ok(LocalAccounts(self.db.clone()).make(claims).await?.is_some())
     }

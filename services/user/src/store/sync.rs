@@ -119,12 +119,14 @@ pub(crate) async fn take(db: &mut PgConnection) -> Result<Option<String>> {
     Ok(token)
 }
 
-/// Nobody else is at it for so many seconds, and it goes on there.
+/// Nobody else is at it for so many seconds - it is under way, or has failed - and it goes on there.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn keep(db: &mut PgConnection, seconds: f64, token: &str) -> Result<()> {
+pub(crate) async fn keep(db: &mut PgConnection, seconds: f64, has_failed: bool, token: &str) -> Result<()> {
     sqlx::query!(
-        "update account_sync set leased_until = crewup.now() + make_interval(secs => $1), resume_token = $2",
+        "update account_sync
+         set leased_until = crewup.now() + make_interval(secs => $1), has_failed = $2, resume_token = $3",
         seconds,
+        has_failed,
         token,
     )
     .execute(db)
@@ -137,7 +139,7 @@ pub(crate) async fn keep(db: &mut PgConnection, seconds: f64, token: &str) -> Re
 pub(crate) async fn done(db: &mut PgConnection, seconds: f64) -> Result<()> {
     sqlx::query!(
         "update account_sync
-         set leased_until = null, resume_token = '', due_at = crewup.now() + make_interval(secs => $1)",
+         set leased_until = null, has_failed = false, resume_token = '', due_at = crewup.now() + make_interval(secs => $1)",
         seconds,
     )
     .execute(db)
@@ -145,11 +147,13 @@ pub(crate) async fn done(db: &mut PgConnection, seconds: f64) -> Result<()> {
     Ok(())
 }
 
-/// How late it is, in seconds.
+/// How late it is, in seconds. One that is under way is not late, however long it takes.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn late(db: &mut PgConnection) -> Result<f64> {
     let late = sqlx::query_scalar!(
-        r#"select greatest(extract(epoch from crewup.now() - due_at), 0)::float8 as "late!" from account_sync"#
+        r#"select case when leased_until > crewup.now() and not has_failed then 0
+                       else greatest(extract(epoch from crewup.now() - due_at), 0) end::float8 as "late!"
+           from account_sync"#
     )
     .fetch_one(db)
     .await?;

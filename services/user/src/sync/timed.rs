@@ -58,7 +58,7 @@ impl UserSync {
             match self.kept(so_far).await {
                 Ok(further) => so_far = further,
                 Err(error) => {
-                    self.keep(AGAIN, &so_far.token()).await?;
+                    self.keep(AGAIN, true, &so_far.token()).await?;
                     return Err(error);
                 }
             }
@@ -75,7 +75,7 @@ impl UserSync {
     async fn kept(&self, so_far: Progress) -> Result<Progress> {
         let mut part = Box::pin(self.clone().step(so_far));
         loop {
-            self.keep(KEPT, &so_far.token()).await?;
+            self.keep(KEPT, false, &so_far.token()).await?;
             tokio::select! {
                 done = &mut part => return done,
                 () = tokio::time::sleep(KEEP) => {}
@@ -83,9 +83,9 @@ impl UserSync {
         }
     }
 
-    async fn keep(&self, seconds: f64, token: &str) -> Result<()> {
+    async fn keep(&self, seconds: f64, has_failed: bool, token: &str) -> Result<()> {
         let mut lease = self.db.lease().await?;
-        store::sync::keep(&mut lease, seconds, token).await?;
+        store::sync::keep(&mut lease, seconds, has_failed, token).await?;
         lease.back();
         Ok(())
     }

@@ -6,8 +6,8 @@ use crewup_proto::user::SyncUsersRequest;
 use crewup_tests::{Mesh, refusal::reason};
 use uuid::Uuid;
 
-use super::{city, city_with, counts, moderator, of_profile, sync, try_sync};
-use crate::user::enrolled;
+use super::{city, city_with, counts, moderator, of_profile, sync, try_sync, until};
+use crate::user::{enrolled, erase};
 
 /// An active alert of the person.
 pub(super) async fn alert(mesh: &Mesh, user: &str) {
@@ -103,19 +103,32 @@ async fn u8_a_provider_that_lost_its_accounts_takes_no_profile_with_it() {
 }
 
 #[tokio::test]
-async fn u8_another_realm_or_path_that_answers_404_is_no_sign_that_an_account_is_gone() {
+async fn u8_a_404_that_is_not_of_the_account_is_no_sign_that_it_is_gone() {
     let (mesh, issuer) = city().await;
     with_accounts(&mesh, issuer, 2).await;
-    let db = mesh.stop().await;
+    issuer.accounts().set_shows_nobody(true);
+    issuer.accounts().set_elsewhere(true);
+    let refused = try_sync(&mesh, SyncUsersRequest::default()).await.unwrap_err();
+    assert_eq!((refused.reason.as_str(), marked(&mesh).await), ("DEPENDENCY_UNAVAILABLE", 0));
+    // Neither is an account deleted by it.
+    let person = mesh.person("person-0");
+    erase(&person, &person.id().await).await;
+    let tried = "select count(*) from account_orders where attempts > 0";
+    until("it was tried", || async {
+        sqlx::query_scalar::<_, i64>(tried).fetch_one(&mut mesh.db.connect().await).await.unwrap() == 1
+    })
+    .await;
+    issuer.accounts().set_elsewhere(false);
+    until("deleted", || async { issuer.accounts().get(Person::named("person-0").sub()).is_none() }).await;
+}
+
+#[tokio::test]
+async fn u8_a_wrong_address_of_the_admin_api_is_an_error() {
+    let issuer = city().await.1;
     for path in ["admin/realms/other", "auth/admin/realms/crewup"] {
         let url = format!("http://{}/{path}", issuer.addr());
-        let settings = ["--admin-client-secret", "crewup_dev_secret", "--admin-url", &url, "--sync-seconds", "1"];
-        let mut replica = Mesh::with(crewup_tests::cluster::database().await, issuer, &settings).await;
-        let refused =
-            try_sync(&replica, SyncUsersRequest { resume_token: "wet.g.0.0.0.0.0".into(), dry_run: false }).await;
-        assert_eq!(refused.unwrap_err().reason, "DEPENDENCY_UNAVAILABLE", "{path}");
-        assert_eq!(marked(&replica).await, 0);
-        replica.stop_one("user").await;
+        let (mesh, _) = city_with(&["--admin-url", &url]).await;
+        let refused = try_sync(&mesh, SyncUsersRequest::default()).await.unwrap_err();
+        assert_eq!(refused.reason, "DEPENDENCY_UNAVAILABLE", "{path}");
     }
-    drop(db);
 }
