@@ -108,7 +108,7 @@ own_city() {
 
 # The real thing: processes, Envoy, Chromium.
 through_the_edge() {
-    local code=0 state pid
+    local code=0
     own_city "--people 300 --events 600"
     ( cd web/client && CREWUP_TOKEN_HOST=$(cd "$ROOT" && ./dev token host) CREWUP_EDGE_URL=http://127.0.0.1:18080 \
         CREWUP_EDGE_TLS_URL=https://127.0.0.1:18443 npm run --silent test:browser ) || code=$?
@@ -125,7 +125,6 @@ through_the_edge() {
 
 # Signing in, roles, bans and erasures with a real Keycloak instead of the development issuer.
 with_keycloak() {
-    local state pid
     own_city "--people 40 --events 60" --keycloak
     cd web/client
     CREWUP_EDGE_URL=http://127.0.0.1:$CREWUP_EDGE_PORT CREWUP_KEYCLOAK_URL=http://127.0.0.1:$CREWUP_ISSUER_PORT \
