@@ -15,6 +15,9 @@ need_certificates() {
         for name in edge development "${SERVICES[@]}"; do vouch "$folder" "$name" "URI:spiffe://crewup/$name,$here"; done
         vouch "$folder" postgres "$here"
         vouch "$folder" public "$here"
+        vouch "$folder" keycloak "$here"
+        # Java reads keys in this form only.
+        openssl pkcs8 -topk8 -nocrypt -outform DER -in "$folder/keycloak.key" -out "$folder/keycloak.pk8"
     )
 }
 

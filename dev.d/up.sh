@@ -57,6 +57,12 @@ build() {
     cargo build "${BINARIES[@]}"
 }
 
+start_issuer() {
+    start issuer env CREWUP_MODE=development CREWUP_ISSUER_KEY_FILE="$CREWUP_STATE/issuer-key.json" \
+        target/debug/crewup-issuer
+    wait_for issuer 20 "http://127.0.0.1:$CREWUP_ISSUER_PORT/health"
+}
+
 start_services() {
     local service urls=()
     for service in "${SERVICES[@]}"; do
@@ -86,12 +92,14 @@ start_edge() {
 }
 
 up() {
-    local fresh=
-    case "${1:-}" in
-        --fresh) fresh=1 ;;
-        "") ;;
-        *) die 64 "unknown: $1 (up knows --fresh)" ;;
-    esac
+    local fresh= keycloak= option
+    for option in "$@"; do
+        case "$option" in
+            --fresh) fresh=1 ;;
+            --keycloak) keycloak=1 ;;
+            *) die 64 "unknown: $option (up knows --fresh and --keycloak)" ;;
+        esac
+    done
     if running_pid >/dev/null; then
         die 69 "CrewUp runs already (process $(running_pid)): ./dev down stops it"
     fi
@@ -99,6 +107,7 @@ up() {
     need_rust
     need_postgres
     need_edge_tools
+    [ -z "$keycloak" ] || need_keycloak
     build
     mkdir -p "$CREWUP_STATE/log" "$CREWUP_STATE/envoy"
     PG_HOME=$(pg_home)
@@ -118,9 +127,7 @@ up() {
     done
     DATABASE_URL=$(owner_url) target/debug/crewup-migrate roles >>"$CREWUP_STATE/log/migrate.log" 2>&1 \
         || die 70 "the services' logins could not be made: $(tail -n 1 "$CREWUP_STATE/log/migrate.log")"
-    start issuer env CREWUP_MODE=development CREWUP_ISSUER_KEY_FILE="$CREWUP_STATE/issuer-key.json" \
-        target/debug/crewup-issuer
-    wait_for issuer 20 "http://127.0.0.1:$CREWUP_ISSUER_PORT/health"
+    if [ -n "$keycloak" ]; then start_keycloak; else start_issuer; fi
     start_services
     start_edge
     for service in "${SERVICES[@]}"; do
@@ -130,6 +137,7 @@ up() {
     # shellcheck disable=SC2086 # arguments, on purpose
     DATABASE_URL=$(owner_url) target/debug/crewup-seed --if-empty $CREWUP_SEED_ARGS >&2
     table
+    [ -z "$keycloak" ] || keycloak_table
     # Until one of them ends, which none should.
     wait -n -p ended "${CHILDREN[@]}" || true
     local name
@@ -183,6 +191,6 @@ token() {
     local answer
     answer=$(curl -fsS --max-time 5 "$ISSUER/protocol/openid-connect/token" -d grant_type=password -d client_id=crewup-cli \
         --data-urlencode "username=$1" -d password=crewup 2>/dev/null) \
-        || die 69 "no issuer answers on port $CREWUP_ISSUER_PORT: is ./dev up running?"
+        || die 69 "no issuer on port $CREWUP_ISSUER_PORT lets $1 in: is ./dev up running? (Keycloak knows the city's people only)"
     printf '%s' "$answer" | sed 's/.*"access_token" *: *"\([^"]*\)".*/\1/' | tr -d '\n'
 }

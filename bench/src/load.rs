@@ -117,7 +117,7 @@ pub async fn arrive(
         let mut made = 0_u64;
         while start.elapsed() < time {
             let due = (start.elapsed().as_secs_f64() * per_second) as u64;
-            for _ in made..due {
+            while made < due {
                 let Some(call) = next() else { return };
                 let send = connections[made as usize % CONNECTIONS].clone();
                 made += 1;

@@ -83,6 +83,29 @@ pub(crate) fn service(config: &Config, iss: &str, service: &str) -> Value {
     })
 }
 
+/// An access token of the client of the Admin API: for that API, and for nothing of ours.
+pub(crate) fn sync(config: &Config, iss: &str) -> Value {
+    let account = format!("service-account-{}", Config::SYNC_CLIENT);
+    let iat = clock::now();
+    json!({
+        "exp": iat + config.lifetime_seconds(),
+        "iat": iat,
+        "jti": format!("trrtcc:{}", Uuid::new_v4()),
+        "iss": iss,
+        "aud": "realm-management",
+        "sub": subject(&account).to_string(),
+        "typ": "Bearer",
+        "azp": Config::SYNC_CLIENT,
+        "acr": "1",
+        "resource_access": {
+            "realm-management": { "roles": ["manage-users", "view-users", "query-groups", "query-users"] }
+        },
+        "scope": crate::session::scope(false),
+        "email_verified": false,
+        "preferred_username": account,
+    })
+}
+
 fn roles(own: &[String]) -> Vec<&str> {
     let defaults = DEFAULT_ROLES.into_iter();
     defaults.chain(own.iter().map(String::as_str)).collect()

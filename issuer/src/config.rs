@@ -38,6 +38,9 @@ impl Config {
     /// The public clients: people sign in with them, without a secret.
     pub const PUBLIC_CLIENTS: [&str; 2] = ["crewup-cli", "crewup-web"];
 
+    /// The client of the Admin API, with the services' secret.
+    pub const SYNC_CLIENT: &str = "crewup-sync";
+
     /// The settings for development and tests, on a free port.
     pub fn development() -> Self {
         Self {

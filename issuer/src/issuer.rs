@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::{
-    Config, Error, Person, Result, http, jws,
+    Accounts, Config, Error, Person, Result, http, jws,
     realm::{Realm, header},
     server::{self, State},
     session::Session,
@@ -122,6 +122,11 @@ impl Issuer {
     /// Takes every key out of the published set but the one that signs: older tokens lose their key.
     pub fn retire(&self) -> Result<()> {
         self.realm.retire()
+    }
+
+    /// The accounts of the Admin API: empty at first.
+    pub fn accounts(&self) -> &Accounts {
+        &self.realm.accounts
     }
 
     /// How often the key set was fetched over HTTP. Tests hold resource servers to a bounded rate with it.

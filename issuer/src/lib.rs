@@ -25,9 +25,13 @@
 //! Dropping the [`Issuer`] stops it. It serves from a thread of its own, so one issuer can outlive the runtime of
 //! the test that started it.
 //!
+//! Of Keycloak's Admin API there is what the user service needs, for the accounts that a test puts there
+//! ([`Issuer::accounts`]).
+//!
 //! Left out of Keycloak on purpose: the browser flow (`/auth`), userinfo, introspection, logout, `x5c`
 //! certificates. The discovery document names only what is there.
 
+mod accounts;
 mod claims;
 mod clock;
 mod config;
@@ -43,6 +47,7 @@ mod realm;
 mod server;
 mod session;
 
+pub use accounts::{Account, Accounts};
 pub use config::Config;
 pub use error::{Error, Result};
 pub use issuer::Issuer;

@@ -12,7 +12,7 @@ use aws_lc_rs::{digest, hmac};
 use serde_json::{Value, json};
 
 use crate::{
-    Config, Error, Person, Result, claims, clock, jws, keyfile,
+    Accounts, Config, Error, Person, Result, claims, clock, jws, keyfile,
     keys::{Key, KeyRing},
     session::{REFRESH_LIFETIME, Session},
 };
@@ -25,6 +25,7 @@ pub(crate) struct Realm {
     stranger: Key,
     refresh_secret: Vec<u8>,
     certs_served: AtomicU64,
+    pub(crate) accounts: Accounts,
 }
 
 impl Realm {
@@ -48,6 +49,7 @@ impl Realm {
             stranger: made(stranger)?,
             refresh_secret: refresh_secret.as_ref().to_vec(),
             certs_served: AtomicU64::new(0),
+            accounts: Accounts::default(),
         };
         realm.change_keys(|_| ())?;
         Ok(realm)
@@ -116,6 +118,10 @@ impl Realm {
 
     pub(crate) fn service_claims(&self, service: &str) -> Value {
         claims::service(&self.config, &self.url, service)
+    }
+
+    pub(crate) fn sync_claims(&self) -> Value {
+        claims::sync(&self.config, &self.url)
     }
 
     /// Claims as a token, signed by the newest key.

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::{Host, Url};
 
 use crate::{
+    admin::{AdminApi, AdminSettings},
     issuer::Issuer,
     peer::{self, Lookup},
     tls::{self, Files, Tls},
@@ -126,6 +127,9 @@ pub struct Config {
     /// Where traces and metrics go, by OTLP over gRPC. Default: nowhere.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp: Option<String>,
+    /// The accounts at the issuer, for the user service.
+    #[command(flatten)]
+    pub admin: AdminSettings,
 }
 
 /// What a setting is not. The message names the variable.
@@ -134,6 +138,13 @@ pub struct Config {
 pub struct Wrong {
     variable: &'static str,
     wrong: String,
+}
+
+impl Wrong {
+    /// What is wrong with `variable`.
+    pub(crate) fn new(variable: &'static str, wrong: &str) -> Self {
+        Self { variable, wrong: wrong.to_owned() }
+    }
 }
 
 impl Config {
@@ -178,6 +189,11 @@ impl Config {
             return Err(Wrong { variable: "CREWUP_CLIENT_SECRET", wrong });
         }
         Ok(secret)
+    }
+
+    /// The accounts at the issuer, where they are set up.
+    pub fn admin_api(&self) -> Result<Option<AdminApi>, Wrong> {
+        self.admin.api(self.mode, &self.issuer()?)
     }
 
     /// Where the service `name` is.
@@ -245,7 +261,11 @@ fn is_elsewhere(url: &str) -> bool {
     })
 }
 
-fn secret(variable: &'static str, value: Option<&SecretString>, file: Option<&PathBuf>) -> Result<SecretString, Wrong> {
+pub(crate) fn secret(
+    variable: &'static str,
+    value: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> Result<SecretString, Wrong> {
     if let Some(value) = value {
         return Ok(value.clone());
     }

@@ -57,6 +57,11 @@ impl Issuer {
         &self.url
     }
 
+    /// For what else it serves.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// The keys that it signs with, found by discovery.
     pub(crate) async fn keys(&self) -> reqwest::Result<JwkSet> {
         let url = format!("{}/.well-known/openid-configuration", self.url);

@@ -5,6 +5,7 @@
 //! It knows no event, crew or rating, and never will.
 
 pub mod accounts;
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod clock;

@@ -26,6 +26,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     accounts::KnownAccounts,
+    admin::{AdminApi, AdminSettings},
     app::{Accounts, App},
     auth::Verifier,
     config::{Config, Switch, Wrong, wrong_line},
@@ -90,6 +91,7 @@ pub struct Workers {
     always: Vec<Worker>,
     /// Not where the relay is switched off.
     relays: Vec<Worker>,
+    admin: Option<(Arc<AdminApi>, AdminSettings)>,
 }
 
 type Worker = Box<dyn FnOnce(Stop) -> BoxFuture<'static, ()> + Send>;
@@ -104,6 +106,19 @@ impl Workers {
         F: Future<Output = ()> + Send + 'static,
     {
         self.always.push(Box::new(|stop| Box::pin(work(stop))));
+    }
+
+    /// As [`Workers::add`], but not where the relay is switched off.
+    pub fn add_relay<F>(&mut self, work: impl FnOnce(Stop) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.relays.push(Box::new(|stop| Box::pin(work(stop))));
+    }
+
+    /// The accounts at the identity provider, where they are set up, and how to go about them.
+    pub fn admin(&self) -> Option<(Arc<AdminApi>, AdminSettings)> {
+        self.admin.clone()
     }
 
     /// Exchanges wake-ups with the other replicas of `service`, for its streams; `audience` finds those to whom something
@@ -175,6 +190,7 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
 fn check(service: &Service, config: &Config) -> std::result::Result<(), Wrong> {
     config.database()?;
     config.issuer()?;
+    config.admin_api()?;
     config.tls(service.name, &callers(service))?;
     for peer in service.peers {
         config.peer(peer)?;
@@ -263,7 +279,8 @@ pub fn start(
         (listener.local_addr().map_err(Error::internal)?, plain.local_addr().map_err(Error::internal)?);
 
     let (health, health_server) = tonic_health::server::health_reporter();
-    let mut workers = Workers::default();
+    let admin = config.admin_api().map_err(Error::internal)?.map(|api| (Arc::new(api), config.admin.clone()));
+    let mut workers = Workers { admin, ..Default::default() };
     let mut routes = (service.routes)(&app, &mut workers).add_service(health_server);
     if config.reflection == Switch::On {
         routes = reflected(routes)?;

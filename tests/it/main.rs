@@ -25,6 +25,7 @@ mod peers;
 mod people;
 mod process;
 mod quota;
+mod realm;
 mod reapply;
 mod reputation;
 mod restricted;

@@ -26,15 +26,22 @@ pub(super) fn password(realm: &Realm, client: &Client, fields: &Fields) -> Resul
 
 /// `grant_type=client_credentials`: a service as itself. No session, so nothing to refresh.
 pub(super) fn client_credentials(realm: &Realm, client: &Client) -> Result<Value, Refusal> {
-    let Client::Service(service) = client else {
-        return Err(Refusal::unauthorized(
-            "unauthorized_client",
-            "Public client not allowed to retrieve service account",
-        ));
+    let claims = match client {
+        Client::Service(service) => realm.service_claims(service),
+        Client::Sync => realm.sync_claims(),
+        Client::Public(_) => {
+            return Err(Refusal::unauthorized(
+                "unauthorized_client",
+                "Public client not allowed to retrieve service account",
+            ));
+        }
     };
-    let claims = realm.service_claims(service);
+    let token = realm.sign(&claims);
+    if *client == Client::Sync {
+        realm.accounts.grant(&token);
+    }
     Ok(json!({
-        "access_token": realm.sign(&claims),
+        "access_token": token,
         "expires_in": realm.config.lifetime_seconds(),
         "refresh_expires_in": 0,
         "token_type": "Bearer",

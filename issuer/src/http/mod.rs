@@ -1,5 +1,6 @@
 //! The paths of Keycloak that a resource server or a client without a browser uses, and two of our own.
 
+mod admin;
 mod cors;
 mod grants;
 mod reply;
@@ -26,6 +27,7 @@ pub(crate) fn router(realm: Arc<Realm>) -> Router {
         .route(&format!("{oidc}/token"), post(token::token).options(token::preflight))
         .route("/health", get(|| async { Json(json!({ "status": "UP" })) }))
         .route("/dev/rotate", post(rotate))
+        .merge(admin::router(realm.clone()))
         .fallback(|| async {
             let body = json!({ "error": "HTTP 404 Not Found" });
             (StatusCode::NOT_FOUND, Json(body))

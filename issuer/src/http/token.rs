@@ -16,7 +16,7 @@ use super::{
     cors, grants, is_public_client,
     reply::{Refusal, respond},
 };
-use crate::realm::Realm;
+use crate::{Config, realm::Realm};
 
 /// The fields of a request, each at most once.
 pub(super) type Fields = BTreeMap<String, String>;
@@ -28,6 +28,8 @@ pub(super) enum Client {
     Public(String),
     /// A service that has shown its secret.
     Service(String),
+    /// The client of the Admin API, likewise.
+    Sync,
 }
 
 /// A browser asks before it sends a form with headers of its own.
@@ -88,13 +90,14 @@ fn client(realm: &Realm, fields: &Fields, basic: Option<&(String, String)>) -> R
         return Ok(Client::Public(id.into()));
     }
     let service = id.strip_prefix("crewup-").ok_or(unknown)?;
-    if !realm.config.services.iter().any(|known| known == service) {
+    let is_sync = id == Config::SYNC_CLIENT;
+    if !is_sync && !realm.config.services.iter().any(|known| known == service) {
         return Err(Refusal::unauthorized("invalid_client", WORDS));
     }
     let expected = realm.config.client_secret.as_bytes();
     match secret {
         Some(secret) if verify_slices_are_equal(secret.as_bytes(), expected).is_ok() => {
-            Ok(Client::Service(service.into()))
+            Ok(if is_sync { Client::Sync } else { Client::Service(service.into()) })
         }
         _ => Err(Refusal::unauthorized("unauthorized_client", WORDS)),
     }

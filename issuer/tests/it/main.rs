@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // a test has clocks and threads of its own
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and ends")]
 
+mod admin;
 mod defects;
 mod down;
 mod grants;

@@ -84,7 +84,7 @@ impl LocalAccounts {
     }
 
     /// Makes the profile. None: the account has one, or somebody holds the e-mail.
-    async fn make(&self, claims: &Claims) -> Result<Option<Known>> {
+    pub(crate) async fn make(&self, claims: &Claims) -> Result<Option<Known>> {
         let complete = claims.complete()?;
         let id = UserId::new();
         let mut tx = Tx::begin(&self.0, &[id.0]).await?;
@@ -108,7 +108,7 @@ impl LocalAccounts {
         }
     }
 
-    async fn take_over(&self, id: UserId, claims: &Claims) -> Result<()> {
+    pub(crate) async fn take_over(&self, id: UserId, claims: &Claims) -> Result<()> {
         let mut tx = Tx::begin(&self.0, &[id.0]).await?;
         if store::accounts::synchronise(tx.db(), id, claims).await? {
             store::accounts::keep_role(tx.db(), id, claims.role).await?;

@@ -1,5 +1,4 @@
-//! The dispatch tables: one line for each call. SyncUsers comes with its issue; until then tonic's default answers
-//! UNIMPLEMENTED.
+//! The dispatch tables: one line for each call.
 
 use crewup_proto::{
     crewup::user::internal::v1::{
@@ -11,10 +10,12 @@ use crewup_proto::{
 use crewup_shared::{app::App, error::Error, live::Streamed, standing};
 use tonic::{Request, Response, Status};
 
-use crate::{accounts, accounts::LocalAccounts, blocks, describe, erase, export, me, people, ratings};
+use crate::{
+    accounts, accounts::LocalAccounts, blocks, describe, erase, export, me, people, ratings, sync, sync::UserSync,
+};
 
 /// The user service's calls.
-pub(crate) struct Rpc(pub(crate) App);
+pub(crate) struct Rpc(pub(crate) App, pub(crate) Option<UserSync>);
 
 /// The calls that only services make.
 pub(crate) struct InternalRpc {
@@ -98,6 +99,10 @@ impl UserService for Rpc {
 
     async fn list_ratable_users(&self, req: Request<ListRatableUsersRequest>) -> Answer<ListRatableUsersResponse> {
         self.0.read(req, ratings::list_ratable).await
+    }
+
+    async fn sync_users(&self, req: Request<SyncUsersRequest>) -> Answer<Streamed<SyncUsersResponse>> {
+        self.0.stream(sync::called::with(req, self.1.as_ref()), sync::called::open).await
     }
 }
 

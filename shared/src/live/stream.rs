@@ -125,6 +125,11 @@ pub trait Feed: Send + 'static {
     /// Looks again whether the caller may watch. Asked when something happened to the caller.
     fn check(&mut self, cx: &StreamCx) -> impl Future<Output = Result<()>> + Send;
 
+    /// Whether everything was sent. Most streams end only by their time.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// Adds to the end of the stream where to resume.
     fn ended(&self, error: Error) -> Error {
         error
@@ -247,7 +252,7 @@ impl App {
         };
         // Boxed: it is moved with each item.
         let items = stream::unfold(Some(Box::new(open)), move |open| async move {
-            let mut open = open?;
+            let mut open = open.filter(|open| !open.feed.is_over())?;
             match open.next().await {
                 Ok(item) => Some((Ok(item), Some(open))),
                 Err(error) => {

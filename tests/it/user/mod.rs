@@ -1,6 +1,7 @@
 //! The user service, by its contract.
 
 mod account;
+mod accounts;
 mod blocks;
 mod erase;
 mod export;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use crewup_shared::{
+    admin::Account,
     auth::{Identity, Role},
     error::{ErrorReason, Result},
 };
@@ -40,6 +41,20 @@ impl Claims {
             last_name: name(&identity.last_name),
             role: role(identity.role),
             issued_at: DateTime::from_timestamp(identity.issued_at.max(0), 0).unwrap_or_default(),
+        }
+    }
+
+    /// Of an account that was read then, with its realm roles.
+    pub(crate) fn of_account(account: &Account, roles: &[String], read_at: i64) -> Self {
+        let has = |name: &str| roles.iter().any(|role| role == name);
+        let verified = Some(account.email.as_str()).filter(|_| account.email_verified);
+        Self {
+            subject: account.id.clone(),
+            email: verified.and_then(email),
+            first_name: name(&account.first_name),
+            last_name: name(&account.last_name),
+            role: ["admin", "moderator"].into_iter().find(|role| has(role)),
+            issued_at: DateTime::from_timestamp(read_at.max(0), 0).unwrap_or_default(),
         }
     }
 

@@ -42,7 +42,9 @@ pub(crate) async fn update(db: &mut PgConnection, me: &Me) -> Result<()> {
 /// Puts the profile aside, or brings it back (U6).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn set_active(db: &mut PgConnection, id: UserId, active: bool) -> Result<()> {
-    sqlx::query!("update users set is_active = $2 where id = $1", id.0, active).execute(db).await?;
+    sqlx::query!("update users set is_active = $2, disabled_at = null where id = $1", id.0, active,)
+        .execute(db)
+        .await?;
     Ok(())
 }
 
