@@ -142,14 +142,15 @@ def production_keeps_its_data_when_it_goes_and_takes_it_up_when_it_comes_back():
         mine = secrets_of_production(one) | {NAMESPACE}
         notes = one.does(*INSTALL, "30s", *PRODUCTION)
         assert "goes back to any moment of 30d" in notes and "has no backup" not in notes
-        # cert-manager made the Secret of the certificate.
-        mine |= {("app", "Secret", "edge-tls")}
+        # The operators made the Secrets of the certificates.
+        made = ["edge-tls", "postgres-ca", *(f"crewup-{workload}-tls" for workload in (*SERVICES, "edge", "migrate", "postgres"))]
+        mine |= {("app", "Secret", name) for name in made}
         operator = ["--api-versions", "monitoring.coreos.com/v1/PodMonitor", "--api-versions", "monitoring.coreos.com/v1/PrometheusRule"]
         assert one.names() == wanted(*PRODUCTION, *operator) | mine
         assert [key for key in one.names() if key[1] == "PrometheusRule"]
 
         one.does("uninstall", "crewup", "--wait", "--timeout", "20s")
-        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")}
+        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")} | {("app", "Certificate", "crewup-postgres-tls")}
         assert one.names() == mine | data, one.names() ^ (mine | data)
         kept = one.there()["app", "Cluster", "postgres"]["metadata"]["uid"]
         one.does(*INSTALL, "30s", *PRODUCTION)
