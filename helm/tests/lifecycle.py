@@ -198,6 +198,25 @@ def what_does_not_come_up_is_noticed():
 
 
 @test
+def each_pod_waits_for_its_own_certificate():
+    """Where somebody makes the Secrets: what is missing is waited for, by nobody but its workload, and nothing else has to be done."""
+    by_hand = [*PRODUCTION, "--set", "mesh.tls.kind=secrets"]
+    of = {workload: f"crewup-{workload}-tls" for workload in (*SERVICES, "edge", "migrate")}
+    late = ("group", "edge")
+    with cluster() as one:
+        one.add("Namespace", "app")
+        secrets_of_production(one)
+        for workload in of.keys() - set(late):
+            one.add("Secret", of[workload], stringData=dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "x"))
+        run = one.helm(*INSTALL, "2s", *by_hand)
+        assert run.returncode != 0
+        assert set(re.findall(r"resource (\w+/app/\S+) not ready", run.stderr)) == {f"Deployment/app/crewup-{workload}" for workload in late}, run.stderr
+        for workload in late:
+            one.add("Secret", of[workload], stringData=dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "x"))
+        one.does("upgrade", "crewup", CHART, "--wait", "--timeout", "30s", *by_hand)
+
+
+@test
 def an_upgrade_that_does_not_come_up_is_taken_back():
     bad = "ghcr.io/crewup/crewup:bad"
     with cluster({bad}) as one:

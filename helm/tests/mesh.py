@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from . import matrix
-from .kit import CALLS, CHART, ISSUER, OPERATOR, ROOT, SERVICES, VALUES, containers, find, objects, of_kind, pods, refuses, template_of, test
+from .kit import CHART, ISSUER, ROOT, SERVICES, VALUES, containers, find, objects, of_kind, pods, refuses, template_of, test
+from .security import everything
 
 WORKLOADS = [*SERVICES, "edge", "migrate"]
 MANAGED = ["--set", ISSUER, "--set", "mesh.tls.kind=certManager", "--set", "mesh.tls.certManager.issuerName=authority"]
@@ -18,13 +18,6 @@ ADMIN = ["--set", "admin.clientSecret=sync", "--set", "admin.url=https://id.exam
 
 def settings(*all_):
     return [argument for one in all_ for argument in ("--set", one)]
-
-
-def everything():
-    for values in VALUES:
-        yield values.stem, objects("-f", values, *OPERATOR)
-    for case in matrix.cases():
-        yield str(case), objects(*matrix.arguments(case), *OPERATOR)
 
 
 @test
@@ -251,7 +244,6 @@ def a_trial_stays_one_command():
     assert not of_kind(all_, "Certificate")
     used = {volume["secret"]["secretName"] for _, pod in pods(all_) for volume in pod.get("volumes", []) if "secret" in volume}
     assert not used, used
-    assert len(CALLS["services"]) == len(SERVICES)
 
 
 @test

@@ -79,12 +79,16 @@ def server(scratch, secret):
         env = {"PATH": f"{BIN}:{os.environ['PATH']}", "PGPORT": str(port), "DATABASE": "postgres"}
         running.append(subprocess.Popen([*reload["command"][:2], script], env=env, cwd=home, stdout=subprocess.DEVNULL, **who))
         yield port
+        # Or it would keep the pod for a minute.
         running[1].terminate()
-        assert running[1].wait(5) == 0, "it would keep the pod until it is killed"
+        assert running[1].wait(5) == 0
     finally:
         for one in reversed(running):
-            if one.poll() is None:
-                one.terminate()
+            one.terminate()
+            try:
+                one.wait(10)
+            except subprocess.TimeoutExpired:
+                one.kill()
                 one.wait()
 
 
