@@ -40,6 +40,11 @@ if [ ! -x "$root/.tools/bin/promtool" ]; then
     fi
 fi
 
+# A client for the test of the database's certificates.
+if ! "$root/.tools/py/bin/python" -c 'import psycopg; assert psycopg.__version__ == "3.3.9"' 2>/dev/null; then
+    "$root/.tools/py/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]==3.3.9'
+fi
+
 # A gRPC server for the test of what `helm test` calls.
 if ! "$root/.tools/py/bin/python" -c 'import grpc; assert grpc.__version__ == "1.85.3"' 2>/dev/null; then
     "$root/.tools/py/bin/pip" install --quiet --disable-pip-version-check grpcio==1.85.3

@@ -126,6 +126,8 @@ def values_that_only_a_server_judges_are_refused():
         (of["Ingress"], ["spec", "rules", 0, "http", "paths", 0, "path"], "all", "path"),
         (of["HTTPRoute"], ["spec", "rules", 0, "timeouts"], {"request": "1s", "backendRequest": "2s"}, "backendRequest timeout cannot be longer"),
         (of["Certificate"], ["spec", "privateKey", "algorithm"], "DSA", "privateKey"),
+        (of["Certificate"], ["spec", "privateKey", "rotationPolicy"], "Sometimes", "rotationPolicy"),
+        (of["Certificate"], ["spec", "usages"], ["signing everything"], "usages"),
         (of["PodMonitor"], ["spec", "podMetricsEndpoints", 0, "interval"], "soon", "interval"),
         (of["Cluster"], ["spec", "instances"], 0, "instances"),
         (of["Cluster"], ["spec", "postgresql", "synchronous", "method"], "all", "method"),

@@ -19,7 +19,7 @@ def component(one):
 
 class Kubelet:
     def __init__(self, api):
-        self.api, self.failing, self.errors = api, set(), []
+        self.api, self.failing, self.made, self.errors = api, set(), set(), []
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
@@ -50,6 +50,8 @@ class Kubelet:
                     self.advance(pod, pods, things)
         for one in self.items("/apis/cert-manager.io/v1/certificates"):
             self.certificate(one)
+        for one in self.items("/apis/postgresql.cnpg.io/v1/clusters"):
+            self.authority(one)
 
     def starts(self, pod, things):
         namespace, spec = pod["metadata"]["namespace"], pod["spec"]
@@ -93,11 +95,19 @@ class Kubelet:
         """Of an item of a list, which does not say it."""
         return {"apiVersion": "v1", "kind": "Pod"} if "containers" in one["spec"] else {"apiVersion": "cert-manager.io/v1", "kind": "Certificate"}
 
+    def authority(self, cluster):
+        """As CloudNativePG's operator does, for its servers."""
+        about = cluster["metadata"]
+        if about["uid"] not in self.made:
+            self.api.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"ca.crt": "x", "ca.key": "x"},
+                            "metadata": {"name": f"{about['name']}-ca", "namespace": about["namespace"]}}, "cnpg")
+            self.made.add(about["uid"])
+
     def certificate(self, one):
         """As cert-manager does: the Secret, and that it is ready."""
         if one.get("status", {}).get("conditions"):
             return
-        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "stringData": {"tls.crt": "x", "tls.key": "x"},
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "stringData": dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "x"),
                   "metadata": {"name": one["spec"]["secretName"], "namespace": one["metadata"]["namespace"]}}
         self.api.apply(secret, "cert-manager")
         self.status(one, {"conditions": [{"type": "Ready", "status": "True", "observedGeneration": one["metadata"]["generation"]}]})

@@ -104,11 +104,12 @@ def a_trial_needs_no_rights_outside_of_its_namespace():
 @test
 def production_keeps_its_data_when_it_goes_and_takes_it_up_when_it_comes_back():
     with release() as one:
-        mine = one.secrets() | {("app", "Secret", "edge-tls")}
+        made = ["edge-tls", "postgres-ca", *(f"crewup-{workload}-tls" for workload in (*SERVICES, "edge", "migrate", "postgres"))]
+        mine = one.secrets() | {("app", "Secret", name) for name in made}
         one.install(*PRODUCTION)
         assert one.kept() == wanted(rendered(*PRODUCTION)) | mine, one.kept() ^ (wanted(rendered(*PRODUCTION)) | mine)
         one.does("uninstall", "crewup", "--wait", "--timeout", "60s")
-        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")}
+        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")} | {("app", "Certificate", "crewup-postgres-tls")}
         until("only the data is left", lambda: one.kept() == mine | data)
         kept = one.there()["app", "Cluster", "postgres"]["metadata"]["uid"]
         one.install(*PRODUCTION)

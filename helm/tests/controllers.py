@@ -95,8 +95,15 @@ class Controllers:
         """cert-manager fills the Secret."""
         place = ("v1", "secrets", key[2], one["spec"]["secretName"])
         if place not in store.objects:
-            store.create(place, {"metadata": {"name": place[3]}, "type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""}}, False)
+            data = dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "")
+            store.create(place, {"metadata": {"name": place[3]}, "type": "kubernetes.io/tls", "data": data}, False)
         store.set_status(key, {"conditions": [{"type": "Ready", "status": "True", "observedGeneration": one["metadata"]["generation"]}]})
+
+    def cluster(self, store, key, one):
+        """The operator of CloudNativePG makes an authority for the servers."""
+        place = ("v1", "secrets", key[2], f"{key[3]}-ca")
+        if place not in store.objects:
+            store.create(place, {"metadata": {"name": place[3]}, "type": "Opaque", "data": {"ca.crt": "", "ca.key": ""}}, False)
 
     def pod(self, store, key, one):
         served = all(found.get("status", {}).get("readyReplicas") for found in self.all_of(store, "Deployment"))

@@ -12,6 +12,7 @@ def context(**changes):
     services = [dict(service, host=f"crewup-{service['name']}.app.svc.cluster.local") for service in CALLS["services"]]
     base = {
         "bind": "0.0.0.0", "reusePort": "true", "opsPort": 9050, "adminPort": 9901, "configDir": "/etc/envoy", "certDir": "/etc/envoy-tls",
+        "meshDir": "/etc/envoy-mesh", "meshName": "tls",
         "listeners": [{"name": "plain", "port": 8080, "tls": False}], "origins": [], "trustedHops": 0, "maxConnections": 10000,
         "rate": {"perSecond": 100, "burst": 200}, "reflection": "", "otlp": None, "services": services, "refusals": CALLS["refusals"],
     }
@@ -23,7 +24,7 @@ COLLECTOR = {"host": "collector.observability.svc.cluster.local", "port": 4317, 
 EXPECTED = {
     "minimal": context(),
     "gateway": context(trustedHops=1),
-    "trial": context(origins=["http://localhost:5173"], reflection=PORTS[0]["name"]),
+    "trial": context(meshDir="", origins=["http://localhost:5173"], reflection=PORTS[0]["name"]),
     "single-node": context(origins=["https://app.example.org"], trustedHops=1),
     "production": context(origins=["https://app.example.org"], listeners=[SECURE], otlp=COLLECTOR),
     "external": context(
@@ -38,7 +39,9 @@ def the_edge_is_the_one_of_development():
     assert set(EXPECTED) == {values.stem for values in VALUES}
     for name, all_ in every():
         data = find(all_, "ConfigMap", "crewup-edge")["data"]
-        for file in ("envoy.yaml", "certificate.yaml"):
+        mesh = ["workload.yaml", "authorities.yaml"] if EXPECTED[name]["meshDir"] else []
+        assert [*data] == ["envoy.yaml", "certificate.yaml", *mesh], name
+        for file in data:
             source = (ROOT / "envoy" / f"{file}.tmpl").read_text()
             assert data[file].rstrip() == template.render(source, EXPECTED[name]).rstrip(), f"{name} {file}"
 
@@ -49,8 +52,8 @@ def envoy_accepts_what_the_chart_configures():
         data = find(all_, "ConfigMap", "crewup-edge")["data"]
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
-            (folder / "envoy.yaml").write_text(data["envoy.yaml"].replace("/etc/envoy/", f"{folder}/"))
-            (folder / "certificate.yaml").write_text(data["certificate.yaml"])
+            for file, content in data.items():
+                (folder / file).write_text(content.replace("/etc/envoy/", f"{folder}/").replace("/etc/envoy-mesh", str(folder)))
             run = subprocess.run(
                 [ENVOY, "--mode", "validate", "-c", folder / "envoy.yaml", "-l", "warn"], capture_output=True, text=True, check=False
             )
@@ -71,6 +74,8 @@ def a_changed_edge_is_rolled_out():
 def the_ways_in_are_off_unless_asked_for():
     for values in VALUES:
         found = {one["kind"] for one in of_kind(objects("-f", values), "Ingress", "HTTPRoute", "Certificate")}
+        # Those of the mesh are no way in.
+        found -= {"Certificate"} - {one["kind"] for one in objects("-f", values) if "dnsNames" in one.get("spec", {})}
         expected = {"single-node": {"Ingress"}, "gateway": {"HTTPRoute"}, "production": {"Certificate"}}.get(values.stem, set())
         assert found == expected, f"{values.stem}: {found}"
 

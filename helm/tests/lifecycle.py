@@ -142,14 +142,15 @@ def production_keeps_its_data_when_it_goes_and_takes_it_up_when_it_comes_back():
         mine = secrets_of_production(one) | {NAMESPACE}
         notes = one.does(*INSTALL, "30s", *PRODUCTION)
         assert "goes back to any moment of 30d" in notes and "has no backup" not in notes
-        # cert-manager made the Secret of the certificate.
-        mine |= {("app", "Secret", "edge-tls")}
+        # The operators made the Secrets of the certificates.
+        made = ["edge-tls", "postgres-ca", *(f"crewup-{workload}-tls" for workload in (*SERVICES, "edge", "migrate", "postgres"))]
+        mine |= {("app", "Secret", name) for name in made}
         operator = ["--api-versions", "monitoring.coreos.com/v1/PodMonitor", "--api-versions", "monitoring.coreos.com/v1/PrometheusRule"]
         assert one.names() == wanted(*PRODUCTION, *operator) | mine
         assert [key for key in one.names() if key[1] == "PrometheusRule"]
 
         one.does("uninstall", "crewup", "--wait", "--timeout", "20s")
-        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")}
+        data = {("app", kind, "postgres") for kind in ("Cluster", "ObjectStore", "ScheduledBackup")} | {("app", "Certificate", "crewup-postgres-tls")}
         assert one.names() == mine | data, one.names() ^ (mine | data)
         kept = one.there()["app", "Cluster", "postgres"]["metadata"]["uid"]
         one.does(*INSTALL, "30s", *PRODUCTION)
@@ -194,6 +195,25 @@ def what_does_not_come_up_is_noticed():
             assert run.returncode != 0, f"{what}: was installed"
             found = {"Job" if kind == "Job" else name.removeprefix("crewup-") for kind, name in re.findall(r"resource (\w+)/app/(\S+) not ready", run.stderr)}
             assert found == waits_for, f"{what}: {run.stderr}"
+
+
+@test
+def each_pod_waits_for_its_own_certificate():
+    """Where somebody makes the Secrets: what is missing is waited for, by nobody but its workload, and nothing else has to be done."""
+    by_hand = [*PRODUCTION, "--set", "mesh.tls.kind=secrets"]
+    of = {workload: f"crewup-{workload}-tls" for workload in (*SERVICES, "edge", "migrate")}
+    late = ("group", "edge")
+    with cluster() as one:
+        one.add("Namespace", "app")
+        secrets_of_production(one)
+        for workload in of.keys() - set(late):
+            one.add("Secret", of[workload], stringData=dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "x"))
+        run = one.helm(*INSTALL, "2s", *by_hand)
+        assert run.returncode != 0
+        assert set(re.findall(r"resource (\w+/app/\S+) not ready", run.stderr)) == {f"Deployment/app/crewup-{workload}" for workload in late}, run.stderr
+        for workload in late:
+            one.add("Secret", of[workload], stringData=dict.fromkeys(("tls.crt", "tls.key", "ca.crt"), "x"))
+        one.does("upgrade", "crewup", CHART, "--wait", "--timeout", "30s", *by_hand)
 
 
 @test

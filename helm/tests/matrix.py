@@ -41,14 +41,17 @@ ROWS = {
     "collector": {"none": [], "inside": ["otlpEndpoint=http://collector.observability.svc.cluster.local:4317"],
                   "outside": ["otlpEndpoint=http://otlp.example.org:4317"]},
     "issuer": {"outside": ["issuer=https://id.example.org/realms/crewup"],
-               "inside": ["issuer=http://keycloak.identity.svc:8080/realms/crewup", "networkPolicy.issuer.ports={8443}"]},
-    "namespaces": {"one": [], "two": ["database.namespace=data"]},
+               "inside": ["issuer=https://keycloak.identity.svc:8443/realms/crewup", "networkPolicy.issuer.ports={8443}", "issuerCaSecret=issuer-ca"]},
+    "namespaces": {"one": [], "two": ["database.namespace=data", "database.tls.caSecret=database-ca"]},
+    "mesh": {"secrets": [], "certManager": ["mesh.tls.kind=certManager", "mesh.tls.certManager.issuerName=authority"],
+             "none": ["mesh.tls.kind=none", "database.sslMode=prefer"]},
     "images": {"tag": ["image.tag=1.2.3"], "digest": [f"image.digest=sha256:{'0' * 64}", f"edge.image.digest=sha256:{'1' * 64}",
                                                      "imagePullSecrets={registry}"]},
 }
 # The chart refuses these; tests.values shows that it does.
 NEVER = [
     {"mode": "dev", "database": "cloudNativePG"},
+    {"mode": "production", "mesh": "none"},
     {"tls": "only", "exposed": "ingress"},
     {"tls": "only", "exposed": "gateway"},
 ]

@@ -93,11 +93,11 @@ def hops(edge_port, postgres, collector=True):
         yield from ((one, "collector", 4317) for one in (*SERVICES, "edge"))
 
 
-def found_hops(all_, data="app"):
+def found_hops(all_, data="app", ports=()):
     policies = of_kind(all_, "NetworkPolicy")
     everyone = ends(all_, data)
     ours = {*SERVICES, "edge", "migrate", "test", "postgres"} & everyone.keys()
-    ports = {*GRPC.values(), *PLAIN.values(), 53, 80, 443, 4317, 5432, 6443, 8000, 8080, 8443, 9050, 9187, 9901}
+    ports = {*ports, *GRPC.values(), *PLAIN.values(), 53, 80, 443, 4317, 5432, 6443, 8000, 8080, 8443, 9050, 9187, 9901}
     for source in everyone.values():
         for target in everyone.values():
             if source is not target and ours & {source.name, target.name}:
@@ -184,12 +184,19 @@ def names_are_looked_up_by_both_protocols():
 
 @test
 def an_issuer_in_the_cluster_is_looked_for_in_its_namespace():
-    inside = [*BASE, "--set", "issuer=http://keycloak.elsewhere.svc:8080/realms/crewup", "--set", "database.kind=inChart"]
+    inside = [*BASE, "--set", "issuer=https://keycloak.elsewhere.svc:8080/realms/crewup", "--set", "database.kind=inChart"]
     to = {hop for hop in found_hops(objects(*inside)) if hop[1] in ("stranger", "issuer", "internet")}
     assert to == {(service, "stranger", 8080) for service in SERVICES}, to
     ports = [*inside, "--set", "networkPolicy.issuer.ports={8443}"]
     to = {hop for hop in found_hops(objects(*ports)) if hop[1] == "stranger"}
     assert to == {(service, "stranger", 8443) for service in SERVICES}, to
+
+
+@test
+def an_admin_api_elsewhere_is_reached_by_the_user_service_alone():
+    apart = [*BASE, "--set", "admin.clientSecret=sync", "--set", "admin.url=https://keycloak.elsewhere.svc:8444/admin/realms/crewup"]
+    to = {hop for hop in found_hops(objects(*apart), ports=[8444]) if hop[1] == "stranger"}
+    assert to == {("user", "stranger", 8444)}, to
 
 
 @test

@@ -7,6 +7,7 @@
 {{- if and .Values.dev (ne .Values.mode "development") }}
 {{- fail "dev: the chart would make Secrets with known passwords, which mode production refuses; set mode: development" }}
 {{- end }}
+{{- include "crewup.checkTls" . }}
 {{- if and .Values.dev (eq $database.kind "cloudNativePG") }}
 {{- fail "dev: database.kind cloudNativePG takes its Secrets from somebody; use inChart for a trial" }}
 {{- end }}

@@ -41,7 +41,7 @@ capabilities: {drop: [ALL]}
   valueFrom:
     secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}
 - name: DATABASE_URL
-  value: postgres://{{ .role }}:$(DATABASE_PASSWORD)@postgres-service.{{ $database.namespace }}.svc.cluster.local:{{ $database.port }}/{{ $database.name }}?sslmode={{ $database.sslMode }}
+  value: postgres://{{ .role }}:$(DATABASE_PASSWORD)@{{ include "crewup.databaseHost" .root }}:{{ $database.port }}/{{ $database.name }}?{{ include "crewup.databaseQuery" .root }}
 {{- end }}
 
 {{/* The services: what the contracts and ports.json say. As JSON of {services: [...], refusals: [...]}. */}}
@@ -54,7 +54,7 @@ capabilities: {drop: [ALL]}
 {{ mergeOverwrite (deepCopy .root.Values.serviceDefaults) (index .root.Values.services .name | default dict) | toJson }}
 {{- end }}
 
-{{/* The edge's two files, as YAML of a ConfigMap's data. */}}
+{{/* The edge's files, as YAML of a ConfigMap's data. */}}
 {{- define "crewup.edgeData" -}}
 {{- $root := . -}}
 {{- $edge := .Values.edge -}}
@@ -81,6 +81,8 @@ capabilities: {drop: [ALL]}
   "adminPort" 9901
   "configDir" "/etc/envoy"
   "certDir" "/etc/envoy-tls"
+  "meshDir" (ternary "/etc/envoy-mesh" "" (ne (include "crewup.hasMesh" .) ""))
+  "meshName" "tls"
   "origins" $edge.origins
   "trustedHops" (int $edge.trustedHops)
   "maxConnections" (int $edge.maxConnections)
@@ -93,4 +95,10 @@ envoy.yaml: |
 {{ tpl (.Files.Get "files/envoy.yaml.tmpl") $context | indent 2 }}
 certificate.yaml: |
 {{ tpl (.Files.Get "files/certificate.yaml.tmpl") $context | indent 2 }}
+{{- if include "crewup.hasMesh" . }}
+workload.yaml: |
+{{ tpl (.Files.Get "files/workload.yaml.tmpl") $context | indent 2 }}
+authorities.yaml: |
+{{ tpl (.Files.Get "files/authorities.yaml.tmpl") $context | indent 2 }}
+{{- end }}
 {{- end }}
