@@ -90,7 +90,7 @@ def the_dashboard_shows_every_figure_that_there_is_and_no_other():
             promtool("check", "rules", rule_of(target["expr"]))
     there = {re.sub("_(bucket|count|sum)$", "", name) for name in figures()}
     # How many wait is in how long they wait.
-    assert there - asked == {"crewup_outbox_waiting", "crewup_db_connections_awaited"}, there - asked
+    assert there - asked == {"crewup_outbox_waiting", "crewup_accounts_waiting", "crewup_db_connections_awaited"}, there - asked
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
     assert len(set(places)) == len(places)
 
