@@ -4,6 +4,7 @@ mod alerts;
 mod chat;
 pub(crate) mod edge;
 mod events;
+mod freshness;
 mod killed;
 mod resumed;
 mod rights;
