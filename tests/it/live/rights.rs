@@ -175,7 +175,9 @@ async fn x13_a_process_that_stops_sends_its_streams_elsewhere_and_none_loses_any
         open.push(people[n % people.len()].listening(&made).await);
     }
     mesh.add(&crewup_group::SERVICE, &[]).await;
-    let (sender, listener) = (mesh.elsewhere(&people[0]), mesh.elsewhere(&people[1]));
+    // Each goes on with one's own streams.
+    let elsewhere: Vec<_> = people.iter().map(|person| mesh.elsewhere(person)).collect();
+    let sender = &elsewhere[0];
     let stopping = mesh.take("group");
     let begun = Instant::now();
     let says = async {
@@ -184,7 +186,7 @@ async fn x13_a_process_that_stops_sends_its_streams_elsewhere_and_none_loses_any
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let moves = join_all(open.iter_mut().map(async |live| {
+    let moves = join_all(open.iter_mut().enumerate().map(async |(n, live)| {
         let mut got = 20;
         let end = loop {
             match live.next().await {
@@ -199,7 +201,7 @@ async fn x13_a_process_that_stops_sends_its_streams_elsewhere_and_none_loses_any
         };
         let ended = begun.elapsed();
         assert_eq!((end.reason.as_str(), end.sequence), ("STREAM_MOVED", Some(got)));
-        let mut resumed = listener.listen(&made, Some(got)).await.unwrap();
+        let mut resumed = elsewhere[n % elsewhere.len()].listen(&made, Some(got)).await.unwrap();
         let mut left: Vec<_> = resumed.history().await;
         while left.last().copied().unwrap_or(got) < 35 {
             left.push(resumed.entry().await.sequence);

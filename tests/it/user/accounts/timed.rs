@@ -42,7 +42,8 @@ async fn x7_one_that_ended_badly_is_tried_again_and_one_that_died_is_taken_over(
     let mesh = Mesh::with(cluster::database().await, issuer, &SETTINGS).await;
     let mut db = mesh.db.connect().await;
     let put_off =
-        "select due_at <= crewup.now() and leased_until > crewup.now() + interval '4 minutes' from account_sync";
+        "select coalesce(due_at <= crewup.now() and leased_until > crewup.now() + interval '4 minutes', false)
+         from account_sync";
     until("a failure", || async {
         sqlx::query_scalar::<_, bool>(put_off).fetch_one(&mut mesh.db.connect().await).await.unwrap()
     })
