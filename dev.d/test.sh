@@ -3,6 +3,8 @@
 PASSED=0
 FAILED=0
 FAILURES=()
+# What each suite counted, and how long it took.
+SUITES=()
 
 # step NAME COMMAND..: one check; its output is shown only if it fails.
 step() {
@@ -26,7 +28,7 @@ step() {
 # suite NAME COMMAND..: a suite of its own, whose lines `N passed, N failed` (or cargo's) are summed. One that fails
 # without having counted a failure counts as one, and so does one that counted nothing.
 suite() {
-    local name=$1 log code=0 passed failed
+    local name=$1 log code=0 passed failed began=$SECONDS
     shift
     log=$(mktemp)
     say "----  $name"
@@ -40,6 +42,7 @@ suite() {
     [ "$failed" = 0 ] || FAILURES+=("$name")
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
+    SUITES+=("$(printf '%5d s  %s: %d good, %d bad' $((SECONDS - began)) "$name" "$passed" "$failed")")
     rm -f "$log"
 }
 
@@ -181,6 +184,7 @@ run_tests() {
         FAILED=$((FAILED + 1))
         FAILURES+=("fewer than the $floor tests of tests/floor")
     fi
+    for name in "${SUITES[@]}"; do say "$name"; done
     say "took $((SECONDS - began)) s"
     for name in "${FAILURES[@]}"; do say "failed: $name"; done
     [ "$keycloak" != 75 ] || say "left out: Keycloak, which could not be fetched from $KEYCLOAK_URL"
