@@ -32,10 +32,9 @@ suite() {
     shift
     log=$(mktemp)
     say "----  $name"
-    ( set -e; "$@" ) > >(tee "$log" >&2) 2>&1 &
+    # A pipe, whose end has the last lines; in the background, as in step.
+    { set +e; ( set -e; "$@" ) 2>&1 | tee "$log" >&2; exit "${PIPESTATUS[0]}"; } &
     wait $! || code=$?
-    # tee may still be writing the last lines.
-    wait
     passed=$(counted passed "$log")
     failed=$(counted failed "$log")
     if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi

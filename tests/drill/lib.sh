@@ -144,14 +144,14 @@ fill_cluster() {
 rules() { DATABASE_URL=$(url_of "$1") "$CREWUP_BIN/crewup-seed" check; }
 
 # digest HOME: every table of the catalog with its number of rows and the sums of two hashes of them, in whatever order
-# they are stored.
+# they are stored. Without those that are not logged: a standby and a restore have none of them.
 digest() {
     psql_on "$1" <<'SQL'
 select format(
     'select %L, count(*), sum(hashtextextended((t.*)::text, 0)::numeric), sum(hashtextextended((t.*)::text, 1)::numeric) from %I.%I t',
     n.nspname || '.' || c.relname, n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema')
+where c.relkind = 'r' and c.relpersistence = 'p' and n.nspname not in ('pg_catalog', 'information_schema')
 order by 1
 \gexec
 SQL
