@@ -105,7 +105,7 @@ async fn as_member(me: &Persona, crew: &str, step: usize) -> bool {
 
 /// Looks for somebody. Whether there was anybody.
 async fn finds(me: &Persona, somebody: &str, step: usize) -> bool {
-    if step % 2 == 0 {
+    if step.is_multiple_of(2) {
         return served(me.see(somebody).await, &["NOT_FOUND"]);
     }
     let request = BatchGetUsersRequest { user_ids: vec![somebody.to_owned()] };
