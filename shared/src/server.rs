@@ -54,6 +54,8 @@ const WRONG_SETTING: u8 = 64;
 const CANNOT_BIND: u8 = 69;
 const FAILED: u8 = 70;
 
+/// The highest migration that the queries of this crate need, which every service makes.
+const SCHEMA: i64 = 21;
 const READINESS: Duration = Duration::from_secs(1);
 const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
@@ -68,7 +70,7 @@ pub struct Service {
     pub port: u16,
     /// The port of health and metrics, where the settings say nothing.
     pub plain_port: u16,
-    /// The highest migration that its queries need.
+    /// The highest migration that its own queries need.
     pub schema: i64,
     /// Whether each of its statements has one plan that is good for all values, which is made once for a connection. PostgreSQL
     /// would else go on making plans for each call that it takes for better, and that are not (docs/PERFORMANCE.md).
@@ -310,7 +312,14 @@ pub fn start(
     if let Some(tls) = tls {
         tasks.spawn(tls.work(stopped.clone()));
     }
-    tasks.spawn(watch_readiness(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
+    tasks.spawn(watch_readiness(
+        service.schema.max(SCHEMA),
+        db.clone(),
+        verifier,
+        health,
+        Arc::clone(&ready),
+        stopped.clone(),
+    ));
     // What serves streams ends after them.
     let (stop_workers, workers_stopped) = watch::channel(false);
     let (live, told, longest) = (app.live().clone(), stopped.clone(), config.grace());

@@ -100,12 +100,15 @@ impl ChatFeed {
         let mut lease = cx.lease().await?;
         let news = timeline::news(&mut lease, &[(self.crew, self.cursor)], BITE).await?;
         lease.back();
-        // It is behind, and nothing is there: what it waits for was forgotten just now. The next stream opens after it.
-        if news.is_empty() {
-            return Err(ErrorReason::StreamMoved.into());
-        }
-        for entry in news.into_iter().filter_map(|one| one.entry) {
+        for (next, entry) in (self.cursor + 1..).zip(news.into_iter().filter_map(|one| one.entry)) {
+            if entry.sequence != next {
+                break;
+            }
             self.ready.push_back(Arc::new(entry.to_wire(self.crew)?));
+        }
+        // It is behind, and what comes next is not there: it was forgotten meanwhile. The next stream opens after it.
+        if self.ready.is_empty() {
+            return Err(ErrorReason::StreamMoved.into());
         }
         Ok(())
     }

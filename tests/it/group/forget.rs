@@ -1,15 +1,15 @@
 //! A chat that has had its life (G10).
 
 use chrono::Duration;
-use crewup_proto::moderation::reported_object::Object;
-use crewup_tests::{Mesh, persona::crew};
+use crewup_proto::{group::stream_group_response::Change, moderation::reported_object::Object};
+use crewup_tests::{Mesh, Refusal, persona::crew};
 use sqlx::PgConnection;
 
 use super::going;
-use crate::process::sweep;
+use crate::{live::untold, process::sweep};
 
 /// More than goes at once.
-const MANY: i32 = 6000;
+const MANY: i64 = 6000;
 
 async fn rows(db: &mut PgConnection, crew: &str) -> (i64, i64) {
     sqlx::query_as(
@@ -44,21 +44,7 @@ async fn g10_a_year_after_its_event_a_chat_is_forgotten_and_the_crew_stays() {
     let retracted = people[0].say(&made, "never mind").await.unwrap();
     people[0].retract(&retracted.id).await.unwrap();
     people[1].report(Object::MessageId(edited.id.clone())).await.unwrap();
-    sqlx::query(
-        "with seats as (
-             update group_seats set last_sequence = last_sequence + $3 where group_id = $1::uuid
-             returning last_sequence - $3 as before
-         )
-         insert into messages (id, group_id, sender_id, content, sequence, sent_at, updated_at)
-         select gen_random_uuid(), $1::uuid, $2::uuid, 'x', s.before + n, crewup.now(), crewup.now()
-         from seats s, generate_series(1, $3) n",
-    )
-    .bind(&made)
-    .bind(people[1].id().await)
-    .bind(MANY)
-    .execute(&mut db)
-    .await
-    .unwrap();
+    untold(&mesh, &made, &people[1], MANY, "x").await;
     let (_, last) = super::counted(&mesh, &made).await;
 
     // The event is in a week and has no end: it ends a day after.
@@ -87,6 +73,40 @@ async fn g10_a_year_after_its_event_a_chat_is_forgotten_and_the_crew_stays() {
     assert_eq!(live.entry().await.sequence, last + 1);
     let mut anew = people[0].listen(&made, Some(0)).await.unwrap();
     assert_eq!(anew.history().await, [last + 1]);
+}
+
+/// More than a stream takes on the way to who does not read it.
+const LONG: usize = 800;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g10_c4_a_stream_that_is_behind_when_its_chat_is_forgotten_says_so_and_leaves_no_gap() {
+    let mesh = Mesh::start().await;
+    let mut db = mesh.db.connect().await;
+    let (people, event) = going(&mesh, 2).await;
+    let made = people[0].form(crew(&event, 5)).await.unwrap().id;
+    untold(&mesh, &made, &people[0], MANY, &"x".repeat(LONG)).await;
+    let (_, last) = super::counted(&mesh, &made).await;
+    mesh.db.advance(Duration::days(7 + 1 + 366)).await;
+    let mut live = people[0].listen(&made, Some(0)).await.unwrap();
+    forgotten(&mesh, &mut db, &made).await;
+    let reading = async {
+        let mut got = 0;
+        loop {
+            match live.next().await {
+                Ok(item) => {
+                    if let Some(Change::Entry(entry)) = item.change {
+                        assert_eq!(entry.sequence, got + 1, "a gap");
+                        got = entry.sequence;
+                    }
+                }
+                Err(status) => return (Refusal::of(&status), got),
+            }
+        }
+    };
+    let (end, got) = tokio::time::timeout(std::time::Duration::from_secs(20), reading).await.expect("an end");
+    assert_eq!((end.reason.as_str(), end.sequence), ("STREAM_MOVED", Some(got)));
+    assert!(got < last, "it was behind");
+    assert!(people[0].listen(&made, Some(got)).await.unwrap().history().await.is_empty());
 }
 
 #[tokio::test]

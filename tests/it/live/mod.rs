@@ -26,7 +26,7 @@ async fn members(mesh: &Mesh, count: usize) -> (Vec<Persona>, String) {
 }
 
 /// Messages that are in the table, and of which nobody is told: as if the process that wrote them had died after its commit.
-async fn untold(mesh: &Mesh, crew: &str, sender: &Persona, count: i64, content: &str) {
+pub(crate) async fn untold(mesh: &Mesh, crew: &str, sender: &Persona, count: i64, content: &str) {
     sqlx::query(
         "with seats as (
              update group_seats set last_sequence = last_sequence + $3 where group_id = $1::uuid
