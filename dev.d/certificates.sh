@@ -46,10 +46,3 @@ pg_tls() {
     printf -- '-c %s ' ssl=on "ssl_cert_file=$home/postgres.crt" "ssl_key_file=$home/postgres.key" \
         "ssl_ca_file=$home/ca.crt" "hba_file=$home/hba.conf"
 }
-
-# call ARGS..: grpcurl with a token; without TLS at the edge's plain port, and elsewhere with the development certificate.
-call() {
-    local arg tls=(-cacert "$MESH/ca.crt" -cert "$MESH/development.crt" -key "$MESH/development.key")
-    for arg in "$@"; do [[ $arg != *:"$CREWUP_EDGE_PORT" ]] || tls=(-plaintext); done
-    exec .tools/py/bin/grpcurl "${tls[@]}" -H "authorization: Bearer $(token "${CREWUP_PERSON:-host}")" "$@"
-}

@@ -194,3 +194,10 @@ token() {
         || die 69 "no issuer on port $CREWUP_ISSUER_PORT lets $1 in: is ./dev up running? (Keycloak knows the city's people only)"
     printf '%s' "$answer" | sed 's/.*"access_token" *: *"\([^"]*\)".*/\1/' | tr -d '\n'
 }
+
+# call ARGS..: grpcurl with a token; without TLS at the edge's plain port, and elsewhere with the development certificate.
+call() {
+    local arg tls=(-cacert "$MESH/ca.crt" -cert "$MESH/development.crt" -key "$MESH/development.key")
+    for arg in "$@"; do [[ $arg != *:"$CREWUP_EDGE_PORT" ]] || tls=(-plaintext); done
+    exec .tools/py/bin/grpcurl "${tls[@]}" -H "authorization: Bearer $(token "${CREWUP_PERSON:-host}")" "$@"
+}

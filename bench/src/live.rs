@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     Failure, clock,
-    load::{Call, Tokens},
+    load::{self, Call, Tokens},
     rounds::{Bench, wanted},
     world::{Kind, id, in_circle},
 };
@@ -110,16 +110,8 @@ async fn open(
     let (addr, inbox) = (bench.host.service("group")?.addr, Rc::new(Inbox::default()));
     let (count, each) = (listeners.len(), listeners.len().div_ceil(connections));
     for some in listeners.chunks(each) {
-        let tcp = TcpStream::connect(addr).await?;
-        tcp.set_nodelay(true)?;
-        let (send, connection) = h2::client::Builder::new()
-            .initial_window_size(1 << 20)
-            .initial_connection_window_size(1 << 24)
-            .handshake::<_, Bytes>(tcp)
-            .await?;
-        tokio::task::spawn_local(async move {
-            let _ = connection.await;
-        });
+        let (send, connection) = load::connect(addr).await?;
+        tokio::task::spawn_local(connection);
         for (person, crew) in some.iter().copied() {
             let (send, inbox, tokens) = (send.clone(), Rc::clone(&inbox), Rc::clone(&bench.tokens));
             tokio::task::spawn_local(async move {

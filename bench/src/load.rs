@@ -69,7 +69,8 @@ pub async fn run(
     let start = Instant::now();
     let local = LocalSet::new();
     for _ in 0..CONNECTIONS.min(in_flight) {
-        let send = connect(addr, &local).await?;
+        let (send, connection) = connect(addr).await?;
+        local.spawn_local(connection);
         for _ in 0..in_flight / CONNECTIONS.min(in_flight) {
             let (send, done, next, tokens) = (send.clone(), Rc::clone(&done), Rc::clone(&next), Rc::clone(tokens));
             local.spawn_local(async move {
@@ -110,7 +111,9 @@ pub async fn arrive(
     let local = LocalSet::new();
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(connect(addr, &local).await?);
+        let (send, connection) = connect(addr).await?;
+        local.spawn_local(connection);
+        connections.push(send);
     }
     let arriving = async {
         let start = Instant::now();
@@ -142,7 +145,8 @@ pub async fn arrive(
     Ok(done.take())
 }
 
-async fn connect(addr: SocketAddr, local: &LocalSet) -> Result<SendRequest<Bytes>, Failure> {
+/// A connection, and what must be run for it to work.
+pub async fn connect(addr: SocketAddr) -> Result<(SendRequest<Bytes>, impl Future<Output = ()> + use<>), Failure> {
     let tcp = TcpStream::connect(addr).await?;
     tcp.set_nodelay(true)?;
     let (send, connection) = h2::client::Builder::new()
@@ -150,10 +154,10 @@ async fn connect(addr: SocketAddr, local: &LocalSet) -> Result<SendRequest<Bytes
         .initial_connection_window_size(1 << 24)
         .handshake::<_, Bytes>(tcp)
         .await?;
-    local.spawn_local(async move {
+    let connection = async move {
         let _ = connection.await;
-    });
-    Ok(send)
+    };
+    Ok((send, connection))
 }
 
 /// One call; why it was refused, if it was.

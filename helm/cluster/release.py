@@ -3,7 +3,7 @@ import contextlib
 import json
 import tempfile
 
-from tests.kit import CHART, SERVICES, helm
+from tests.kit import CHART, SERVICES, HelmAt
 
 from .accepts import namespaces
 from .server import Refused, control_plane, environment, until
@@ -18,7 +18,9 @@ USUAL = {(place, *one) for place in PLACES for one in (("ServiceAccount", "defau
 MADE = ("Pod", "ReplicaSet", "ControllerRevision", "EndpointSlice")
 
 
-class Release:
+class Release(HelmAt):
+    patience = 180
+
     def __init__(self, folder):
         self.folder, self.plane = folder, control_plane()
         self.api, self.kubelet = self.plane.api, self.plane.kubelet
@@ -33,16 +35,6 @@ class Release:
         until("the namespaces of the last test are gone", lambda: not {one["metadata"]["name"] for one in self.api.get("/api/v1/namespaces")["items"]} & {*PLACES})
         namespaces()
         until("the namespaces have what all have", lambda: self.names() == USUAL)
-
-    def helm(self, *args):
-        run = helm(*args, "--namespace", "app", env=self.env, timeout=180)
-        run.stderr = "\n".join(line for line in run.stderr.splitlines() if not line.startswith("level=INFO"))
-        return run
-
-    def does(self, *args):
-        run = self.helm(*args)
-        assert run.returncode == 0, f"helm {args[0]}: {run.stdout[-1000:]}{run.stderr}"
-        return run.stdout
 
     def install(self, *args):
         return self.does("install", "crewup", CHART, "--wait", "--timeout", "90s", *args)

@@ -42,6 +42,22 @@ def helm(*args, **more):
     return subprocess.run([HELM, *map(str, args)], capture_output=True, text=True, check=False, **more)
 
 
+class HelmAt:
+    """Helm against a server: `env` says which."""
+
+    patience = 60
+
+    def helm(self, *args):
+        run = helm(*args, "--namespace", "app", env=self.env, timeout=self.patience)
+        run.stderr = "\n".join(line for line in run.stderr.splitlines() if not line.startswith("level=INFO"))
+        return run
+
+    def does(self, *args):
+        run = self.helm(*args)
+        assert run.returncode == 0, f"helm {args[0]}: {run.stdout[-1000:]}{run.stderr}"
+        return run.stdout
+
+
 def render(*args, chart=CHART, namespace="app", version="1.32"):
     """Whatever Helm says, not kept."""
     return helm("template", "crewup", chart, "--namespace", namespace, "--kube-version", f"{version}.0", *args)

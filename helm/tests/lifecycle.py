@@ -10,7 +10,7 @@ import tempfile
 
 from . import api, valid
 from .controllers import Controllers
-from .kit import CHART, SERVICES, helm, objects, test
+from .kit import CHART, SERVICES, HelmAt, objects, test
 
 EXAMPLES = CHART / "examples"
 KUBECONFIG = """apiVersion: v1
@@ -22,7 +22,7 @@ clusters: [{name: test, cluster: {server: "http://127.0.0.1:%d"}}]
 """
 
 
-class Cluster:
+class Cluster(HelmAt):
     def __init__(self, folder, failing, kinds):
         self.folder = folder
         self.server = api.Server(kinds, Controllers(failing), lambda one: valid.accepts("1.32", json.dumps(one, sort_keys=True)))
@@ -32,16 +32,6 @@ class Cluster:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
         self.env = kept | {"KUBECONFIG": str(config), "HELM_CACHE_HOME": folder, "HELM_CONFIG_HOME": folder, "HELM_DATA_HOME": folder,
                            "HELM_QPS": "1000", "HELM_BURST_LIMIT": "1000"}
-
-    def helm(self, *args):
-        run = helm(*args, "--namespace", "app", env=self.env, timeout=60)
-        run.stderr = "\n".join(line for line in run.stderr.splitlines() if not line.startswith("level=INFO"))
-        return run
-
-    def does(self, *args):
-        run = self.helm(*args)
-        assert run.returncode == 0, f"helm {args[0]}: {run.stdout[-1000:]}{run.stderr}"
-        return run.stdout
 
     def there(self):
         """What is there, but for Helm's own records: {(namespace, kind, name): object}."""

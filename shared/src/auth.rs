@@ -43,11 +43,16 @@ pub enum Role {
     Service,
 }
 
+/// By what an account is counted where its subject is not to be kept (X9).
+pub type SubjectHash = [u8; 32];
+
 /// The content of a verified access token.
 #[derive(Debug)]
 pub struct Identity {
     /// The issuer's key for the account: `sub`.
     pub subject: String,
+    /// SHA-256 of it.
+    pub subject_hash: SubjectHash,
     /// Lower case, and only if the issuer verified it.
     pub email: Option<String>,
     /// Empty where the token has none.
@@ -189,6 +194,7 @@ impl Verifier {
         }
         Ok(Identity {
             role: role(&claims.realm_access.roles),
+            subject_hash: Sha256::digest(&claims.sub).into(),
             subject: claims.sub,
             email: claims.email.filter(|_| claims.email_verified).map(|email| email.trim().to_lowercase()),
             first_name: claims.given_name.trim().to_owned(),

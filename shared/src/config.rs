@@ -202,7 +202,8 @@ impl Config {
             "event" => ("CREWUP_EVENT_URL", 50051, &self.event_url),
             "group" => ("CREWUP_GROUP_URL", 50052, &self.group_url),
             "user" => ("CREWUP_USER_URL", 50053, &self.user_url),
-            _ => ("CREWUP_SAFETY_URL", 50054, &self.safety_url),
+            "safety" => ("CREWUP_SAFETY_URL", 50054, &self.safety_url),
+            _ => return Err(Wrong { variable: "peers", wrong: format!("{name} is nobody's peer") }),
         };
         let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
         match url {

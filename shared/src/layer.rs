@@ -161,7 +161,7 @@ impl Gate {
         if call.access == [Access::Moderator] && identity.role < Role::Moderator {
             return Err(ErrorReason::RoleRequired.into());
         }
-        self.quotas.take(call.quota, &identity.subject).await?;
+        self.quotas.take(call.quota, identity.subject_hash).await?;
         Ok(Context { identity, on_behalf: None, call })
     }
 }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use crewup_proto::call::Quota;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
+    auth::SubjectHash,
     clock,
     db::Db,
     error::{Error, ErrorReason, Result},
@@ -45,6 +45,7 @@ const fn size(quota: Quota) -> Size {
         Quota::Reports => (5.0, 1.0 / 30.0, true),
         // No database that is slow, and no other replica, stops an alert.
         Quota::Alerts => (60.0, 2.0, false),
+        Quota::Help => (30.0, 1.0, false),
     };
     Size { burst, per_second, shared }
 }
@@ -55,7 +56,7 @@ pub(crate) struct Quotas {
     db: Db,
     /// What everybody may, in proportion to what the contract says.
     share: f64,
-    known: moka::sync::Cache<([u8; 32], Quota), Arc<Known>>,
+    known: moka::sync::Cache<(SubjectHash, Quota), Arc<Known>>,
 }
 
 /// What this process knows of one bucket.
@@ -89,14 +90,13 @@ impl Quotas {
         Self { service, db, share: f64::from(percent) / 100.0, known }
     }
 
-    /// Takes one token of the bucket of `subject`.
+    /// Takes one token of a caller's bucket.
     ///
     /// # Errors
     /// RATE_LIMITED: there is none; it says when there will be.
-    pub(crate) async fn take(&self, quota: Quota, subject: &str) -> Result<()> {
+    pub(crate) async fn take(&self, quota: Quota, caller: SubjectHash) -> Result<()> {
         let size = size(quota);
         let size = Size { burst: size.burst * self.share, per_second: size.per_second * self.share, ..size };
-        let caller: [u8; 32] = Sha256::digest(subject).into();
         let known = self.known.get_with((caller, quota), || Arc::new(Known::new(size)));
         match known.take(size) {
             Tried::Taken => Ok(()),
@@ -105,7 +105,7 @@ impl Quotas {
         }
     }
 
-    async fn draw(&self, known: &Known, size: Size, caller: [u8; 32], quota: Quota) -> Result<()> {
+    async fn draw(&self, known: &Known, size: Size, caller: SubjectHash, quota: Quota) -> Result<()> {
         let _one = known.drawing.lock().await;
         match known.take(size) {
             Tried::Taken => return Ok(()),

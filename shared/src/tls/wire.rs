@@ -21,7 +21,7 @@ use super::{Tls, spiffe};
 /// The longest that a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes at once; who does not go on with one keeps nobody else out for long.
-const HANDSHAKES: usize = 256;
+const HANDSHAKES: usize = 1024;
 
 /// A connection that was taken.
 pub enum Wire {

@@ -108,6 +108,7 @@ mod tests {
 
     fn identity(email: Option<&str>, first_name: &str, last_name: &str, issued_at: i64) -> Identity {
         Identity {
+            subject_hash: [0; 32],
             subject: "s".to_owned(),
             email: email.map(str::to_owned),
             first_name: first_name.to_owned(),
