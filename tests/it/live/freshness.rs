@@ -1,5 +1,6 @@
 //! Histories of calls that race a removal or a block, over two replicas of each service: none that starts after the answer is
-//! served, and no stream that was open goes on (G8, U5, C6). Bans are raced in `moderation::history`.
+//! served, and no stream that was open goes on (G8, U5, C6). Bans are raced in `moderation::history`. Both were seen to fail: with
+//! everybody a member, and with blocks that hide nobody.
 
 use std::{
     sync::{
