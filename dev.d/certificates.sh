@@ -3,8 +3,8 @@
 
 # need_certificates FOLDER: made once, and all again in the week before they end.
 need_certificates() {
-    local folder=$1 name here=DNS:localhost,IP:127.0.0.1,IP:::1
-    ! openssl x509 -checkend $((7 * 86400)) -noout -in "$folder/ca.crt" >/dev/null 2>&1 || return 0
+    local folder=$1.new name here=DNS:localhost,IP:127.0.0.1,IP:::1
+    ! openssl x509 -checkend $((7 * 86400)) -noout -in "$1/ca.crt" >/dev/null 2>&1 || return 0
     rm -rf "$folder"
     mkdir -p "$folder"
     (
@@ -19,6 +19,9 @@ need_certificates() {
         # Java reads keys in this form only.
         openssl pkcs8 -topk8 -nocrypt -outform DER -in "$folder/keycloak.key" -out "$folder/keycloak.pk8"
     )
+    # All or nothing, whenever it is interrupted.
+    rm -rf "$1"
+    mv "$folder" "$1"
 }
 
 # vouch FOLDER NAME NAMES: a certificate with these alternative names.
