@@ -5,6 +5,8 @@ FAILED=0
 FAILURES=()
 # What each suite counted, and how long it took.
 SUITES=()
+# What was said of what failed: once more at the end, where it is found.
+REASONS=()
 
 # step NAME COMMAND..: one check; its output is shown only if it fails.
 step() {
@@ -21,6 +23,7 @@ step() {
         FAILURES+=("$name")
         cat "$log" >&2
         say "FAIL  $name"
+        reasons "$name" "$log"
     fi
     rm -f "$log"
 }
@@ -38,11 +41,18 @@ suite() {
     passed=$(counted passed "$log")
     failed=$(counted failed "$log")
     if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
-    [ "$failed" = 0 ] || FAILURES+=("$name")
+    [ "$failed" = 0 ] || { FAILURES+=("$name"); reasons "$name" "$log"; }
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
     SUITES+=("$(printf '%5d s  %s: %d good, %d bad' $((SECONDS - began)) "$name" "$passed" "$failed")")
     rm -f "$log"
+}
+
+# reasons NAME LOG: keeps the lines around each failure, as cargo, node and our scripts write them, or else the last ones.
+reasons() {
+    local found
+    found=$(grep -aE -B 1 -A 12 '^thread .* panicked at|^not ok |^FAIL |^✖ |^error' "$2" | head -n 150 || true)
+    REASONS+=("----  $1: what failed"$'\n'"${found:-$(tail -n 40 "$2")}")
 }
 
 # counted passed|failed LOG: the sum over the lines that count.
@@ -183,6 +193,7 @@ run_tests() {
         FAILED=$((FAILED + 1))
         FAILURES+=("fewer than the $floor tests of tests/floor")
     fi
+    for name in "${REASONS[@]}"; do say "$name"; done
     for name in "${SUITES[@]}"; do say "$name"; done
     say "took $((SECONDS - began)) s"
     for name in "${FAILURES[@]}"; do say "failed: $name"; done

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
 };
 
 use crewup_proto::{event::GetEventRequest, moderation::reported_object::Object};
-use crewup_tests::{Mesh, persona::report_of};
+use crewup_tests::{Mesh, persona::report_of, ports};
 use futures_util::future::{BoxFuture, join_all};
 use tonic::Status;
 
@@ -25,17 +25,6 @@ const HOMES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0,
 /// What DNS says of a service of two replicas.
 fn two_homes(_host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
     Box::pin(async move { Ok(HOMES.map(|home| SocketAddr::from((home, port))).to_vec()) })
-}
-
-/// A port that is free at both.
-fn free_port() -> u16 {
-    loop {
-        let first = TcpListener::bind((HOMES[0], 0)).unwrap();
-        let port = first.local_addr().unwrap().port();
-        if TcpListener::bind((HOMES[1], port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// How many calls of other services a replica has served.
@@ -60,7 +49,7 @@ async fn until_called(replica: &Process) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn u1_m6_no_call_that_asks_the_user_service_fails_while_its_replicas_are_killed() {
     let mut mesh = Mesh::start().await;
-    let port = free_port();
+    let port = ports::free_at(&HOMES);
     let start = |mesh: &Mesh, at: usize| Process::start_at(mesh, "user", (HOMES[at], port).into(), &[]);
     let mut replicas = [start(&mesh, 0), start(&mesh, 1)];
     for replica in &replicas {

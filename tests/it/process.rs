@@ -3,12 +3,15 @@
 use std::{
     fs::File,
     io::{Read as _, Seek as _},
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crewup_tests::{Mesh, persona::request_id, pki::pki};
+use crewup_tests::{Mesh, persona::request_id, pki::pki, ports};
+
+/// How long a test waits for what happens at once where the machine has nothing else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service as a process; killed when dropped.
 pub(crate) struct Process {
@@ -89,7 +92,7 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), answered).await.expect(probe);
+        tokio::time::timeout(PATIENCE, answered).await.expect(probe);
     }
 
     pub(crate) fn kill_9(&mut self) {
@@ -105,7 +108,8 @@ impl Process {
 
     /// Waits for the end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        for _ in 0..500 {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
@@ -115,9 +119,9 @@ impl Process {
     }
 }
 
-/// Free a moment ago; nobody else takes ports that were just given out.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address of its own.
+pub(crate) fn free() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, ports::free()).into()
 }
 
 impl Drop for Process {

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod mesh;
 pub mod persona;
 pub mod pki;
+pub mod ports;
 pub mod raw;
 pub mod refusal;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -11,15 +11,13 @@ use std::{
 use crewup_tests::{persona::request_id, pki::pki};
 use tonic::transport::{Channel, Endpoint};
 
+use crate::process::{PATIENCE, free};
+
 /// Two replicas of a service, or one of which both are.
 pub(crate) type Replicas = (&'static str, [SocketAddr; 2]);
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A channel without TLS. It connects when it is first used.
@@ -103,7 +101,7 @@ impl Edge {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), all).await.expect("Envoy finds all replicas");
+        tokio::time::timeout(PATIENCE, all).await.expect("Envoy finds all replicas");
     }
 
     /// As the chart ends a pod: connections are asked to go, then the process is.

@@ -7,7 +7,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::server::{User, find_binaries, free_port, server_user, wait_ready};
+use super::server::{User, find_binaries, server_user, wait_ready};
+use crate::ports;
 
 /// One server with its data, which outlive neither the value nor the thread that started it.
 pub struct Own {
@@ -23,7 +24,7 @@ impl Own {
     /// A new one, which writes to disk before it acknowledges.
     #[must_use]
     pub fn start() -> Self {
-        let (bin, user, port) = (find_binaries(), server_user(), free_port());
+        let (bin, user, port) = (find_binaries(), server_user(), ports::free());
         let home = std::env::temp_dir().join(format!("crewup-pg-own-{}-{port}", std::process::id()));
         fs::create_dir(&home).expect("a fresh directory");
         if let Some(User { uid, gid }) = user {

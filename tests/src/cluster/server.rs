@@ -2,7 +2,6 @@
 //! survives the test process.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+
+use crate::ports;
 
 /// What production has; the suite runs on it or on a later one.
 const OLDEST: u32 = 15;
@@ -110,12 +111,12 @@ fn launch() -> (Child, u16) {
     let bin = find_binaries();
     let user = server_user();
     for _ in 0..5 {
-        let home = std::env::temp_dir().join(format!("crewup-pg-{}-{}", std::process::id(), free_port()));
+        let home = std::env::temp_dir().join(format!("crewup-pg-{}-{}", std::process::id(), ports::free()));
         fs::create_dir(&home).expect("a fresh directory");
         if let Some(User { uid, gid }) = user {
             chown(&home, Some(uid), Some(gid)).expect("a directory of the server's user");
         }
-        let port = free_port();
+        let port = ports::free();
         let mut child = spawn(&bin, &home, user, port);
         if wait_ready(&mut child, &home, port) {
             return (child, port);
@@ -155,10 +156,6 @@ pub(super) fn wait_ready(child: &mut Child, home: &Path, port: u16) -> bool {
         std::thread::sleep(Duration::from_millis(10));
     }
     false
-}
-
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// `initdb` on the PATH if it is new enough, else the newest of Debian's.
