@@ -102,7 +102,7 @@ async fn c4_every_reader_has_every_message_once_and_in_order_whatever_is_killed(
         let (mut killed, mut cut) = (0, 0);
         let mut db = cluster::superuser().await;
         while !*done.lock().await {
-            tokio::time::sleep(Duration::from_millis(random.random_range(100..700))).await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(500..2000))).await;
             if random.random_bool(0.5) {
                 let at = random.random_range(0..2);
                 replicas[at].kill_9();
