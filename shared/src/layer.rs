@@ -141,12 +141,11 @@ impl Gate {
     /// Verifies the tokens and applies the part of the access rule that needs no row. `workload` is who made the connection,
     /// where it has mutual TLS.
     async fn context(&self, headers: &HeaderMap, workload: Option<&str>, call: &'static Call) -> Result<Context> {
-        let value = |name| headers.get(name).map(http::HeaderValue::as_bytes);
-        let identity = self.verifier.verify(value("authorization")).await?;
+        let identity = self.verifier.verify(only(headers, "authorization")?).await?;
         telemetry::name_client(&identity.client);
         if call.access.contains(&Access::Service) {
             must_be_service(&identity, workload, call)?;
-            let on_behalf = self.verifier.verify(value(USER_TOKEN)).await?;
+            let on_behalf = self.verifier.verify(only(headers, USER_TOKEN)?).await?;
             if on_behalf.role == Role::Service {
                 return Err(ErrorReason::PersonOnly.into());
             }
@@ -163,6 +162,15 @@ impl Gate {
         }
         self.quotas.take(call.quota, identity.subject_hash).await?;
         Ok(Context { identity, on_behalf: None, call })
+    }
+}
+
+/// The value of a header that says who calls. Two of them do not: each hop could believe another one.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>> {
+    let mut values = headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(Error::from(ErrorReason::TokenInvalid).because("two headers where one says who calls")),
     }
 }
 

@@ -1,41 +1,16 @@
-//! Who may call at all (X2-X4, U1), by every call and every defect of a token.
+//! Who may call at all (X2-X4, U1). Every defect of a token at every call: tests/it/matrix/refused.rs.
 
 use crewup_issuer::{Config, Issuer, Person, defects};
 use crewup_proto::{call::Access, crewup::user::internal::v1::EnsureUserRequest};
 use crewup_tests::{
-    Mesh, Refusal, cluster,
+    Mesh, cluster,
     persona::party,
     raw::{self, unary_calls},
     refusal::{reason, refused},
 };
 use prost::Message as _;
-use tonic::Code;
 
 const ENSURE_USER: &str = "/crewup.user.internal.v1.UserInternalService/EnsureUser";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x4_every_defect_of_a_token_is_refused_by_every_call() {
-    let mesh = Mesh::start().await;
-    let defects = defects::all(mesh.issuer(), &Person::named("guest"));
-    assert!(defects.len() >= 14);
-    let mut calls = 0;
-    for (service, call) in unary_calls() {
-        let addr = mesh.addr(service).unwrap();
-        for defect in &defects {
-            let headers: Vec<_> = defect.token.iter().map(|token| ("authorization", token.as_bytes())).collect();
-            let status = raw::call(addr, call.path, &headers, Vec::new()).await.expect_err(defect.name);
-            assert_eq!(
-                Refusal::of(&status).code,
-                Code::Unauthenticated,
-                "{} at {}: {status:?}",
-                defect.name,
-                call.path
-            );
-            calls += 1;
-        }
-    }
-    assert!(calls >= 14 * 20, "only {calls} calls were tried");
-}
 
 #[tokio::test]
 async fn x4_what_only_looks_odd_is_accepted() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crewup_proto::call::{CALLS, Call};
 use tonic::{
-    Request, Response, Status,
+    Request, Response, Status, Streaming,
     client::Grpc,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     transport::Channel,
@@ -86,7 +86,7 @@ pub async fn call(
 /// Makes the unary call `path` over `channel`.
 pub async fn call_by(
     channel: Channel,
-    path: &'static str,
+    path: &str,
     headers: &[(&'static str, &[u8])],
     body: Vec<u8>,
 ) -> Result<Response<Vec<u8>>, Status> {
@@ -95,25 +95,35 @@ pub async fn call_by(
     client.unary(request(headers, body), path.parse().expect("a path"), Bytes).await
 }
 
-/// Opens the stream `path` over `channel`, and waits for the first thing on it.
-pub async fn open(
+/// Opens the stream `path` over `channel`.
+pub async fn stream(
     channel: Channel,
-    path: &'static str,
+    path: &str,
     headers: &[(&'static str, &[u8])],
     body: Vec<u8>,
-) -> Result<(), Status> {
+) -> Result<Streaming<Vec<u8>>, Status> {
     let mut client = Grpc::new(channel);
     client.ready().await.expect("connected");
     let answer = client.server_streaming(request(headers, body), path.parse().expect("a path"), Bytes).await;
-    answer?.into_inner().message().await.map(drop)
+    answer.map(Response::into_inner)
 }
 
-/// A request with the metadata `headers`.
+/// As [`stream`], and waits for the first thing on it.
+pub async fn open(
+    channel: Channel,
+    path: &str,
+    headers: &[(&'static str, &[u8])],
+    body: Vec<u8>,
+) -> Result<(), Status> {
+    stream(channel, path, headers, body).await?.message().await.map(drop)
+}
+
+/// A request with the metadata `headers`; a name may come twice.
 fn request(headers: &[(&'static str, &[u8])], body: Vec<u8>) -> Request<Vec<u8>> {
     let mut request = Request::new(body);
     let mut raw = http::HeaderMap::new();
     for (name, value) in headers {
-        raw.insert(*name, http::HeaderValue::from_bytes(value).expect("a header value"));
+        raw.append(*name, http::HeaderValue::from_bytes(value).expect("a header value"));
     }
     *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(raw);
     request

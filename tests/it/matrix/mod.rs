@@ -1,32 +1,37 @@
-//! The matrix: every call by every kind of caller, with the expected answer as data (`table.txt`), run against the mesh. A
-//! call without a row fails. `docs/ACCESS.md` is the same table, rendered by `./dev generate`.
+//! The matrix: every call by every kind of caller, with the expected answer as data (`table.txt`), and every defect of a token
+//! (`defects.txt`), run straight at each service and through the edge. A call without a row fails. `docs/ACCESS.md` is the
+//! same, rendered by `./dev generate`.
 
+mod defects;
+mod door;
+mod everybody;
 mod fields;
 mod hidden;
 mod output_only;
+mod refused;
 mod requests;
 mod scene;
 mod secrets;
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use crewup_proto::call::{Access, CALLS, Call, Retry};
-use crewup_tests::{
-    Mesh, Persona, Refusal,
-    raw::{self, unary_calls},
-};
+use crewup_proto::call::{Access, CALLS, Call};
+use crewup_shared::migrate::SERVICES;
+use crewup_tests::{Mesh, Persona};
 
-use scene::{Cast, Scene};
+use scene::Cast;
 
 const TABLE: &str = include_str!("table.txt");
 
 /// The kinds of caller, in the order of the columns, and what each is told of a call that does not name it.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 13] = [
     ("no token", "TOKEN_MISSING"),
     ("deactivated", "USER_DEACTIVATED"),
     ("banned", "USER_BANNED"),
     ("erased", "USER_ERASED"),
     ("service", "PERSON_ONLY"),
+    // One that the call does not name.
+    ("other service", "PERSON_ONLY"),
     ("stranger", ""),
     ("blocked", ""),
     ("member", ""),
@@ -59,6 +64,40 @@ fn short(call: &Call) -> String {
     parts.join(".")
 }
 
+/// The service that a call is of.
+fn service(call: &Call) -> &'static str {
+    call.path.split('.').nth(1).unwrap()
+}
+
+/// Whether only services make it.
+fn is_internal(call: &Call) -> bool {
+    call.access.contains(&Access::Service)
+}
+
+/// The services that may connect to a call's: those that one of its calls names.
+fn let_in(call: &Call) -> impl Iterator<Item = &'static str> {
+    let of_it = CALLS.iter().filter(|other| service(other) == service(call));
+    of_it.flat_map(|call| call.callers.iter().copied())
+}
+
+/// A service that the call does not name: one that may connect, where there is one.
+fn unnamed(call: &Call) -> &'static str {
+    let is_other = |name: &&str| !call.callers.contains(name);
+    let_in(call).chain(SERVICES).find(is_other).unwrap()
+}
+
+/// Whose connection it is, where that is seen: people come through the edge. Where a service may not connect at all, it has
+/// stolen the certificate of one that may.
+fn workload(kind: &str, call: &Call) -> &'static str {
+    match kind {
+        "service" | "other service" if is_internal(call) => {
+            let own = if kind == "service" { "moderation" } else { unnamed(call) };
+            let_in(call).find(|name| *name == own).or_else(|| let_in(call).next()).unwrap()
+        }
+        _ => "edge",
+    }
+}
+
 /// Who calls: the persona whose token is shown, and whom the request is made for.
 fn caller<'a>(cast: &'a Cast, kind: &str) -> &'a Persona {
     match kind {
@@ -67,7 +106,7 @@ fn caller<'a>(cast: &'a Cast, kind: &str) -> &'a Persona {
         "erased" => &cast.erased,
         "blocked" => &cast.blocked,
         // A service calls on behalf of the member, who sees everything that is asked for.
-        "member" | "service" => &cast.member,
+        "member" | "service" | "other service" => &cast.member,
         "crew admin" => &cast.admin,
         "host" => &cast.host,
         "moderator" => &cast.moderator,
@@ -80,89 +119,16 @@ fn headers(mesh: &Mesh, kind: &str, call: &Call, who: &Persona) -> Vec<(&'static
     let bearer = |token: &str| format!("Bearer {token}");
     match kind {
         "no token" => Vec::new(),
-        "service" => {
-            let mut headers = vec![("authorization", bearer(&mesh.issuer().service_token("moderation")))];
-            if call.access.contains(&Access::Service) {
+        "service" | "other service" => {
+            let name = if kind == "service" { "moderation" } else { unnamed(call) };
+            let mut headers = vec![("authorization", bearer(&mesh.issuer().service_token(name)))];
+            if is_internal(call) {
                 headers.push(("x-crewup-user-token", bearer(who.token())));
             }
             headers
         }
         _ => vec![("authorization", bearer(who.token()))],
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m1_m3_u6_every_call_answers_every_kind_of_caller_as_the_table_says() {
-    let mesh = Mesh::start().await;
-    let cast = Cast::assemble(&mesh).await;
-    let table = table();
-    let (mut tried, mut wrong) = (0, Vec::new());
-    let mut seen = fields::Seen::new(cast.names());
-    let mut scene = Scene::set(&mesh, &cast).await;
-    for (service, call) in unary_calls() {
-        let name = short(call);
-        let Some(answers) = table.get(name.as_str()) else {
-            wrong.push(format!("{name} has no row"));
-            continue;
-        };
-        for ((kind, _), expected) in KINDS.into_iter().zip(answers) {
-            // What ends the caller is tried by somebody whom no other call needs.
-            let substitute = match (name.as_str(), kind) {
-                ("user.EraseMe" | "user.DeactivateMe", "stranger" | "blocked" | "member" | "crew admin" | "host") => {
-                    Some(scene.nobody("substitute").await)
-                }
-                ("user.EraseMe" | "user.DeactivateMe", "moderator" | "admin role") => {
-                    Some(moderator(&mesh, kind).await)
-                }
-                ("user.EraseMe", "deactivated") => {
-                    let person = scene.nobody("substitute").await;
-                    crate::user::deactivate(&person).await;
-                    Some(person)
-                }
-                ("user.EraseMe", "banned") => {
-                    let person = scene.nobody("substitute").await;
-                    cast.judge.ban(&person.id().await).await.unwrap();
-                    Some(person)
-                }
-                _ => None,
-            };
-            let who = substitute.as_ref().unwrap_or_else(|| caller(&cast, kind));
-            let Some(body) = requests::request(&name, &scene, who).await else {
-                wrong.push(format!("{name} has no request"));
-                break;
-            };
-            let headers = headers(&mesh, kind, call, who);
-            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-            let answer = raw::call(mesh.addr(service).unwrap(), call.path, &headers, body).await;
-            if let Ok(answer) = &answer {
-                seen.note(call, kind, cast.name_of(who), answer.get_ref());
-            }
-            let got = answer.as_ref().map_or_else(|status| Refusal::of(status).reason, |_| "ok".into());
-            if got != *expected {
-                wrong.push(format!("{name} by {kind}: {got} instead of {expected}"));
-            }
-            tried += 1;
-            let changed = got == "ok" && call.retry != Retry::ReadOnly;
-            if changed && ["deactivated"].contains(&kind) && name == "user.ReactivateMe" {
-                crate::user::deactivate(&cast.deactivated).await;
-            }
-            if changed {
-                scene = Scene::set(&mesh, &cast).await;
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(tried >= 82 * KINDS.len(), "only {tried} were tried");
-    seen.judge(KINDS.into_iter().map(|(kind, _)| kind));
-}
-
-/// Somebody with the role, whom no other call needs.
-async fn moderator(mesh: &Mesh, kind: &str) -> Persona {
-    let role = if kind == "moderator" { "moderator" } else { "admin" };
-    let name = format!("substitute-{}", crewup_tests::persona::request_id());
-    let person = mesh.person_as(&crewup_issuer::Person::named(&name).with_roles([role]));
-    crate::user::enrolled(&person).await;
-    person
 }
 
 #[test]
@@ -177,9 +143,11 @@ fn the_table_has_no_row_without_a_call() {
 fn docs_access_md_is_what_the_table_says() {
     let mut text = String::from(
         "# Who may make which call\n\n\
-         Generated by `./dev generate` from `tests/it/matrix/table.txt`, which the tests run against all services: every call by\n\
-         every kind of caller. `ok`, or the reason (docs/ERRORS.md). The scene: an event of the host, to which member and crew\n\
-         admin are going, and their crew; blocked is who was blocked by the host. Streams are tried by tests/it/live.\n",
+         Generated by `./dev generate` from `tests/it/matrix/table.txt` and `defects.txt`, which the tests run straight at each\n\
+         service and through the edge: every call by every kind of caller. `ok`, or the reason (docs/ERRORS.md); of a stream `ok`\n\
+         means that its first thing came. The scene: an event of the host, to which member and crew admin are going, and their\n\
+         crew; blocked is who was blocked by the host; other service is one that the call does not name. The edge routes no call\n\
+         between services: there everybody is told `UNKNOWN_CALL`.\n",
     );
     let table = table();
     let mut service = "";
@@ -194,6 +162,15 @@ fn docs_access_md_is_what_the_table_says() {
         let answers: Vec<_> =
             answers.iter().map(|answer| if *answer == "ok" { "ok".into() } else { format!("`{answer}`") }).collect();
         writeln!(text, "| {} | {} |", call.rsplit_once('.').unwrap().1, answers.join(" | ")).unwrap();
+    }
+    text.push_str(
+        "\n## Tokens that open nothing\n\n\
+         What is wrong with the token, and what every call of people and every call between services answers then, before any\n\
+         handler. Most are made by `issuer/src/defects`, where it says why.\n\n| defect | people's calls | services' calls |\n|---|---|---|\n",
+    );
+    for (name, reasons) in defects::table() {
+        let [people, services] = reasons.map(|reason| if reason == "-" { "-".into() } else { format!("`{reason}`") });
+        writeln!(text, "| {name} | {people} | {services} |").unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ACCESS.md");
     if std::env::var_os("CREWUP_UPDATE").is_some() {

@@ -91,6 +91,7 @@ async fn of_events(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
             let invitation = Some(event::accept_invitation_request::Invitation::Token(token));
             encoded(event::AcceptInvitationRequest { invitation })
         }
+        "WatchEvents" => encoded(event::WatchEventsRequest::default()),
         _ => None,
     }
 }
@@ -157,6 +158,7 @@ async fn of_crews(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
         "ListMessages" => encoded(group::ListMessagesRequest { group_id, ..Default::default() }),
         "MarkRead" => encoded(group::MarkReadRequest { group_id, sequence: 1 }),
         "SendTyping" => encoded(group::SendTypingRequest { group_id }),
+        "StreamGroup" => encoded(group::StreamGroupRequest { group_id, ..Default::default() }),
         _ => None,
     }
 }
@@ -178,6 +180,7 @@ async fn of_people(name: &str, scene: &Scene<'_>, caller: &Persona) -> Option<Ve
         "DeactivateMe" => encoded(user::DeactivateMeRequest {}),
         "ReactivateMe" => encoded(user::ReactivateMeRequest {}),
         "EraseMe" => encoded(user::EraseMeRequest { user_id: caller.id().await }),
+        "ExportMe" => encoded(user::ExportMeRequest {}),
         "CreateRating" => encoded(user::CreateRatingRequest {
             rated_user_id: host,
             event_id: scene.over().await,
@@ -189,6 +192,7 @@ async fn of_people(name: &str, scene: &Scene<'_>, caller: &Persona) -> Option<Ve
         "ListRatings" => encoded(user::ListRatingsRequest { user_id: host, ..Default::default() }),
         "GetReputation" => encoded(user::GetReputationRequest { user_id: host }),
         "ListRatableUsers" => encoded(user::ListRatableUsersRequest::default()),
+        "SyncUsers" => encoded(user::SyncUsersRequest { dry_run: true, ..Default::default() }),
         _ => None,
     }
 }
@@ -217,6 +221,7 @@ async fn of_alerts(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
         "ResolveAlert" => {
             encoded(safety::ResolveAlertRequest { alert_id: scene.alert().await.into(), reason: "All is well".into() })
         }
+        "WatchAlerts" => encoded(safety::WatchAlertsRequest::default()),
         _ => None,
     }
 }
@@ -224,11 +229,7 @@ async fn of_alerts(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
 async fn of_moderation(name: &str, scene: &Scene<'_>) -> Option<Vec<u8>> {
     match name {
         "BanUser" => encoded(ban_of(&scene.nobody("victim").await.id().await)),
-        "UnbanUser" => {
-            let nobody = scene.nobody("victim").await.id().await;
-            scene.cast.judge.ban(&nobody).await.unwrap();
-            encoded(moderation::UnbanUserRequest { user_id: nobody })
-        }
+        "UnbanUser" => encoded(moderation::UnbanUserRequest { user_id: scene.banned().await.into() }),
         "GetBan" => encoded(moderation::GetBanRequest { ban_id: scene.appeal().await.1.clone() }),
         "ListBans" => encoded(moderation::ListBansRequest::default()),
         "ListLogEntries" => encoded(moderation::ListLogEntriesRequest::default()),

@@ -122,6 +122,7 @@ pub(super) struct Scene<'a> {
     rating: OnceCell<(String, String)>,
     report: OnceCell<String>,
     appeal: OnceCell<(String, String)>,
+    banned: OnceCell<String>,
 }
 
 impl<'a> Scene<'a> {
@@ -149,6 +150,7 @@ impl<'a> Scene<'a> {
             rating: OnceCell::new(),
             report: OnceCell::new(),
             appeal: OnceCell::new(),
+            banned: OnceCell::new(),
         }
     }
 
@@ -241,6 +243,16 @@ impl<'a> Scene<'a> {
             (nobody.appeal("It was not me").await.unwrap().id, ban)
         };
         self.appeal.get_or_init(make).await
+    }
+
+    /// Somebody whom the judge banned.
+    pub(super) async fn banned(&self) -> &str {
+        let make = || async {
+            let nobody = self.nobody("victim").await.id().await;
+            self.cast.judge.ban(&nobody).await.unwrap();
+            nobody
+        };
+        self.banned.get_or_init(make).await
     }
 
     /// Somebody who was never seen before.

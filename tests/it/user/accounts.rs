@@ -12,12 +12,12 @@ use crewup_tests::{Mesh, Persona, cluster, refusal::Refusal};
 use sqlx::AssertSqlSafe;
 
 /// The services with an issuer and an Admin API of their own. They synchronise only when they are told to.
-pub(super) async fn city() -> (Mesh, &'static Issuer) {
+pub(crate) async fn city() -> (Mesh, &'static Issuer) {
     city_with(&[]).await
 }
 
 /// As [`city`], with more settings.
-pub(super) async fn city_with(settings: &[&str]) -> (Mesh, &'static Issuer) {
+pub(crate) async fn city_with(settings: &[&str]) -> (Mesh, &'static Issuer) {
     let issuer: &'static Issuer = Box::leak(Box::new(Issuer::start(Config::development()).await.unwrap()));
     let db = cluster::database().await;
     sqlx::query("update account_sync set due_at = crewup.now() + interval '10 years'")

@@ -1,7 +1,7 @@
 //! The user service, by its contract.
 
 mod account;
-mod accounts;
+pub(crate) mod accounts;
 mod blocks;
 mod erase;
 mod export;
