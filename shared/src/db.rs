@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType, Timeouts};
@@ -67,6 +67,11 @@ pub struct Db {
     pool: managed::Pool<Manager>,
     options: PgConnectOptions,
     era: Arc<AtomicU64>,
+    /// For urgent calls, which are never told to come again.
+    urgent: bool,
+    /// When somebody last found nobody waiting, in milliseconds since `start`.
+    calm: Arc<AtomicU64>,
+    start: Instant,
     waits: Histogram<f64>,
 }
 
@@ -84,38 +89,59 @@ impl Db {
                 // How alike two words must be to be a typo of each other (E23).
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
-        Self::pool(options, Arc::default(), size, WAIT)
+        Self::pool(options, Arc::default(), size, false)
     }
 
     /// More connections to the same database, for urgent calls alone: who finds none free waits for as long as a call may
     /// take. What one of the two forgets, both do.
     pub fn urgent(&self, size: usize) -> Result<Self> {
-        Self::pool(self.options.clone(), Arc::clone(&self.era), size, WAIT_URGENT)
+        Self::pool(self.options.clone(), Arc::clone(&self.era), size, true)
     }
 
-    fn pool(options: PgConnectOptions, era: Arc<AtomicU64>, size: usize, wait: Duration) -> Result<Self> {
+    fn pool(options: PgConnectOptions, era: Arc<AtomicU64>, size: usize, urgent: bool) -> Result<Self> {
+        let wait = if urgent { WAIT_URGENT } else { WAIT };
         let timeouts = Timeouts { wait: Some(wait), create: Some(CONNECT), recycle: None };
         managed::Pool::builder(Manager { options: options.clone(), era: Arc::clone(&era) })
             .max_size(size)
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(|pool| Self { pool, options, era, waits: waits() })
+            .map(|pool| Self {
+                pool,
+                options,
+                era,
+                urgent,
+                calm: Arc::default(),
+                start: clock::instant(),
+                waits: waits(),
+            })
             .map_err(Error::internal)
     }
 
     /// A connection of one's own until the lease is dropped.
     pub async fn lease(&self) -> Result<Lease> {
         let asked = clock::instant();
+        if self.is_overloaded(asked) {
+            return Err(overloaded("too many wait for a connection"));
+        }
         let got = self.pool.get().await;
         self.waits.record(asked.elapsed().as_secs_f64(), &[]);
         match got {
             Ok(object) => Ok(Lease { object: Some(object), idle: false }),
-            Err(PoolError::Timeout(TimeoutType::Wait)) => {
-                Err(Error::from(ErrorReason::Overloaded).retry_after(WAIT).because("no connection was free in time"))
-            }
+            Err(PoolError::Timeout(TimeoutType::Wait)) => Err(overloaded("no connection was free in time")),
             Err(error) => Err(Error::from(ErrorReason::DependencyUnavailable).because(error)),
         }
+    }
+
+    /// Whether who asks now would only make the others wait longer: for [`WAIT`] there has been somebody in the queue, and there
+    /// are enough in it that no connection is ever idle. More comes then than can be done.
+    fn is_overloaded(&self, now: Instant) -> bool {
+        let (status, now) = (self.pool.status(), now.duration_since(self.start));
+        if status.waiting == 0 {
+            self.calm.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        let calm = Duration::from_millis(self.calm.load(Ordering::Relaxed));
+        !self.urgent && status.waiting >= status.max_size && now.saturating_sub(calm) > WAIT
     }
 
     /// How its connections are made, for one of another kind.
@@ -134,6 +160,10 @@ impl Db {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.size, status.waiting)
     }
+}
+
+fn overloaded(why: &'static str) -> Error {
+    Error::from(ErrorReason::Overloaded).retry_after(WAIT).because(why)
 }
 
 /// As the database semantic conventions name it.

@@ -94,6 +94,8 @@ impl Error {
             }
             // What ends every stream that nothing else does.
             Code::Unavailable if reason == ErrorReason::StreamMoved => tracing::debug!("stream moved"),
+            // Counted by the figures; to write a line for each would be more work for who has too much.
+            Code::Unavailable if reason == ErrorReason::Overloaded => tracing::debug!(cause, "told to come again"),
             Code::Unavailable | Code::DeadlineExceeded => tracing::warn!(reason = reason.name(), cause, "call failed"),
             _ => tracing::debug!(reason = reason.name(), cause, "call refused"),
         }

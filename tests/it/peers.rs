@@ -19,11 +19,11 @@ use crate::{process::Process, user::absent};
 
 const CALLERS: usize = 16;
 
-/// Where the two replicas of this test are: the same port of two addresses.
-const HOMES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)];
+/// Where the three replicas of this test are: the same port of three addresses.
+const HOMES: [Ipv4Addr; 3] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
 
-/// What DNS says of a service of two replicas.
-fn two_homes(_host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+/// What DNS says of a service of three replicas.
+fn homes(_host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
     Box::pin(async move { Ok(HOMES.map(|home| SocketAddr::from((home, port))).to_vec()) })
 }
 
@@ -47,17 +47,17 @@ async fn until_called(replica: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn u1_m6_no_call_that_asks_the_user_service_fails_while_its_replicas_are_killed() {
+async fn u1_m6_no_call_that_asks_the_user_service_fails_while_one_of_its_three_replicas_is_killed() {
     let mut mesh = Mesh::start().await;
     let port = ports::free_at(&HOMES);
     let start = |mesh: &Mesh, at: usize| Process::start_at(mesh, "user", (HOMES[at], port).into(), &[]);
-    let mut replicas = [start(&mesh, 0), start(&mesh, 1)];
+    let mut replicas = [0, 1, 2].map(|at| start(&mesh, at));
     for replica in &replicas {
         replica.ready().await;
     }
     let asks = ["--user-url", &format!("https://users.test:{port}"), "--db-connections", "20"];
-    let events = mesh.add_asking(&crewup_event::SERVICE, &asks, two_homes).await;
-    let moderation = mesh.add_asking(&crewup_moderation::SERVICE, &asks, two_homes).await;
+    let events = mesh.add_asking(&crewup_event::SERVICE, &asks, homes).await;
+    let moderation = mesh.add_asking(&crewup_moderation::SERVICE, &asks, homes).await;
     let host = mesh.person("host").id().await;
 
     let (mesh, done) = (Arc::new(mesh), Arc::new(AtomicBool::new(false)));
@@ -84,16 +84,16 @@ async fn u1_m6_no_call_that_asks_the_user_service_fails_while_its_replicas_are_k
         })
     });
     let callers: Vec<_> = callers.collect();
-    for _ in 0..2 {
-        for at in [0, 1] {
-            for replica in &replicas {
-                until_called(replica).await;
-            }
-            replicas[at].kill_9();
-            until_called(&replicas[1 - at]).await;
-            replicas[at] = start(&mesh, at);
-            replicas[at].ready().await;
+    for at in [0, 1, 2, 0, 1, 2] {
+        for replica in &replicas {
+            until_called(replica).await;
         }
+        replicas[at].kill_9();
+        for other in (0..3).filter(|other| *other != at) {
+            until_called(&replicas[other]).await;
+        }
+        replicas[at] = start(&mesh, at);
+        replicas[at].ready().await;
     }
     done.store(true, Ordering::SeqCst);
     let made: usize = join_all(callers).await.into_iter().map(|made| made.unwrap()).sum();

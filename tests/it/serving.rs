@@ -1,6 +1,9 @@
 //! What a server promises whatever the call: shapes of errors, deadlines, limits, health, drain (X2, X5, X13).
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use crewup_issuer::Person;
 use crewup_proto::{
@@ -213,6 +216,43 @@ async fn x5_without_a_free_connection_a_call_is_told_quickly_to_come_again() {
     for done in waiting {
         assert!(done.await.unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x5_once_calls_have_queued_for_a_second_no_more_wait_than_there_are_connections() {
+    let mesh = Mesh::start_with(&["--db-connections", "2"]).await;
+    let people = mesh.crowd(4).await;
+    let made = two_events(&people[0]).await;
+    let mut blocker = mesh.db.connect().await;
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
+    let waiting = people[1..3].iter().zip(made.clone()).map(|(person, event_id)| {
+        let mut events = person.events();
+        tokio::spawn(async move { events.set_attendance(SetAttendanceRequest { event_id, status: 1 }).await.is_ok() })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    Activity::of(&mesh).await.waiting_for_locks(2).await;
+    // Of each that comes, how long it is kept: for a second, where nothing but the wait for a connection ends it.
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let quick = async {
+        while !asked.lock().unwrap().iter().any(|kept: &Duration| *kept < Duration::from_millis(500)) {
+            let (mut events, event_id, asked) = (people[3].events(), made[0].clone(), Arc::clone(&asked));
+            tokio::spawn(async move {
+                let began = Instant::now();
+                let told = events.get_event(GetEventRequest { event_id }).await;
+                assert_eq!(refused(told).reason, "OVERLOADED");
+                asked.lock().unwrap().push(began.elapsed());
+            });
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), quick).await.expect("somebody is told sooner");
+    lock.rollback().await.unwrap();
+    for done in waiting {
+        assert!(done.await.unwrap());
+    }
+    let read = async { while people[3].get(&made[0]).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("it is calm again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
