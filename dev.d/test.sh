@@ -28,24 +28,34 @@ step() {
     rm -f "$log"
 }
 
-# suite NAME COMMAND..: a suite of its own, whose lines `N passed, N failed` (or cargo's) are summed. One that fails
-# without having counted a failure counts as one, and so does one that counted nothing.
+# suite NAME SECONDS TITLE: a suite of its own (`./dev test NAME`), whose lines `N passed, N failed` (or cargo's) are summed. One that
+# fails without having counted a failure counts as one, and so does one that counted nothing, or that takes longer than it may.
 suite() {
-    local name=$1 log code=0 passed failed began=$SECONDS
-    shift
+    local name=$1 budget=$2 title=$3 log code=0 passed failed took began=$SECONDS
     log=$(mktemp)
-    say "----  $name"
-    # A pipe, whose end has the last lines; in the background, as in step.
-    { set +e; ( set -e; "$@" ) 2>&1 | tee "$log" >&2; exit "${PIPESTATUS[0]}"; } &
-    wait $! || code=$?
+    say "----  $title (./dev test $name)"
+    timeout --kill-after 60 "$budget" "$ROOT/dev" test "$name" >"$log" 2>&1 &
+    RUNNING=$!
+    tail -n +1 -f --pid="$RUNNING" "$log" >&2 &
+    wait "$RUNNING" || code=$?
+    RUNNING=
+    wait $!
+    took=$((SECONDS - began))
+    [ "$code" != 124 ] || echo "FAIL  more than the $budget s that $name may take" | tee -a "$log" >&2
     passed=$(counted passed "$log")
     failed=$(counted failed "$log")
     if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
-    [ "$failed" = 0 ] || { FAILURES+=("$name"); reasons "$name" "$log"; }
+    [ "$failed" = 0 ] || { FAILURES+=("$title"); reasons "$title" "$log"; }
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
-    SUITES+=("$(printf '%5d s  %s: %d good, %d bad' $((SECONDS - began)) "$name" "$passed" "$failed")")
+    SUITES+=("$(printf '%5d of %4d s  %s: %d good, %d bad' "$took" "$budget" "$title" "$passed" "$failed")")
     rm -f "$log"
+}
+
+# stop_suite: ends what runs, by its own means.
+stop_suite() {
+    [ -z "${RUNNING:-}" ] || { kill -TERM "$RUNNING"; wait "$RUNNING" || true; }
+    exit 130
 }
 
 # reasons NAME LOG: keeps the lines around each failure, as cargo, node and our scripts write them, or else the last ones.
@@ -107,10 +117,14 @@ own_city() {
     done
     export CREWUP_STATE=$state CREWUP_DB_PORT=15432 CREWUP_ISSUER_PORT=18180 CREWUP_EDGE_PORT=18080 CREWUP_EDGE_TLS_PORT=18443 \
         CREWUP_EDGE_OPS_PORT=19050 CREWUP_EDGE_ADMIN_PORT=19901 CREWUP_SEED_ARGS=$city
+    # Every span and figure of the run, for tests/secrets.sh.
+    export CREWUP_SPANS=$state/spans OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14317
+    target/debug/crewup-test-collector "${OTEL_EXPORTER_OTLP_ENDPOINT#http://}" "$CREWUP_SPANS" &
+    collector=$!
     ./dev up "$@" >"$state/up.log" 2>&1 &
     pid=$!
     # However this ends, what it started ends with it.
-    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"*' EXIT
+    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; kill "$collector"; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"*' EXIT
     local until=$((SECONDS + 600))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }
@@ -155,15 +169,55 @@ web_client() {
     npm test --silent | sed -E 's/^# pass ([0-9]+)$/\1 passed/; s/^# fail ([0-9]+)$/\1 failed/; s/^ℹ pass ([0-9]+)$/\1 passed/; s/^ℹ fail ([0-9]+)$/\1 failed/'
 }
 
-# run_tests [--all]: with --all also what takes a release build.
+# The suites: what `./dev test` runs, the longest that each may take in seconds, and what it proves.
+# The TypeScript client comes first: a Rust test runs it through the edge.
+ALL_SUITES=(
+    "client 200 the TypeScript client"
+    "rust 1400 Rust"
+    "envoy 120 the edge's configuration in Envoy"
+    "edge 300 ./dev up, grpcurl and Chromium through the edge"
+    "keycloak 300 Keycloak"
+    "chart 300 the chart"
+    "image 940 the image"
+    "backup 170 the restore drill"
+    "failover 170 failover to a synchronous standby"
+)
+
+# run_suite NAME: one of them, alone.
+run_suite() {
+    case "$1" in
+        client) need_node; web_client ;;
+        rust) need_rust; need_postgres; need_edge_tools; need_node; cargo test --workspace --no-fail-fast ;;
+        envoy) need_edge_tools; need_node; node envoy/test.mjs ;;
+        edge) needs_of_a_city; through_the_edge ;;
+        keycloak) needs_of_a_city; need_keycloak; with_keycloak ;;
+        chart) need_go; helm/test.sh ;;
+        image) image/test.sh ;;
+        backup) tests/drill/backup.sh ;;
+        failover) tests/drill/failover.sh ;;
+        *) die 64 "unknown: $1 (test knows --all, and ${ALL_SUITES[*]%% *})" ;;
+    esac
+}
+
+needs_of_a_city() {
+    need_rust
+    need_postgres
+    need_edge_tools
+    need_node
+    need_chromium
+    cargo build -q "${BINARIES[@]}" -p crewup-tests
+}
+
+# run_tests [--all | SUITE]: with --all also what takes a release build.
 run_tests() {
-    local began=$SECONDS all= floor keycloak=0
+    local began=$SECONDS all= floor keycloak=0 line name budget title
     floor=$(cat tests/floor)
     case "${1:-}" in
         --all) all=1 ;;
         "") ;;
-        *) die 64 "unknown: $1 (test knows --all)" ;;
+        *) run_suite "$1"; return ;;
     esac
+    trap stop_suite INT TERM
     check
     need_node
     need_go
@@ -171,32 +225,27 @@ run_tests() {
     need_cargo_deny
     step "licences, bans and sources of dependencies (the advisories need a network)" \
         licences_are_good
-    # First: a Rust test runs it through the edge.
-    suite "the TypeScript client" web_client
-    suite "Rust" cargo test --workspace --no-fail-fast
-    suite "the edge's configuration in Envoy" node envoy/test.mjs
-    cargo build -q "${BINARIES[@]}" -p crewup-tests
-    suite "./dev up, grpcurl and Chromium through the edge" through_the_edge
     ( need_keycloak ) || keycloak=$?
-    if [ "$keycloak" = 75 ]; then
-        # Its tests are not missing, they cannot be made.
-        floor=$((floor - $(grep -c '^  \["' web/client/test/keycloak/run.mjs)))
-    else
-        suite "Keycloak" with_keycloak
-    fi
-    suite "the chart" helm/test.sh
-    [ -z "$all" ] || suite "the image" image/test.sh
-    suite "the restore drill" tests/drill/backup.sh
-    suite "failover to a synchronous standby" tests/drill/failover.sh
+    for line in "${ALL_SUITES[@]}"; do
+        read -r name budget title <<<"$line"
+        case "$name" in
+            image) [ -n "$all" ] || continue ;;
+            keycloak)
+                # Its tests are not missing, they cannot be made.
+                [ "$keycloak" != 75 ] || { floor=$((floor - $(grep -c '^  \["' web/client/test/keycloak/run.mjs))); continue; }
+                ;;
+        esac
+        suite "$name" "$budget" "$title"
+    done
 
     if [ "$PASSED" -lt "$floor" ]; then
         FAILED=$((FAILED + 1))
         FAILURES+=("fewer than the $floor tests of tests/floor")
     fi
-    for name in "${REASONS[@]}"; do say "$name"; done
-    for name in "${SUITES[@]}"; do say "$name"; done
+    for line in "${REASONS[@]}"; do say "$line"; done
+    for line in "${SUITES[@]}"; do say "$line"; done
     say "took $((SECONDS - began)) s"
-    for name in "${FAILURES[@]}"; do say "failed: $name"; done
+    for line in "${FAILURES[@]}"; do say "failed: $line"; done
     [ "$keycloak" != 75 ] || say "left out: Keycloak, which could not be fetched from $KEYCLOAK_URL"
     echo "$PASSED passed, $FAILED failed"
     [ "$FAILED" = 0 ]

@@ -1,4 +1,6 @@
 """Pods are restricted, images say which they are, and no manifest holds a password."""
+import json
+
 from . import matrix
 from .kit import CHART, OPERATOR, SERVICES, VALUES, containers, every, find, objects, of_kind, pods, test
 
@@ -99,6 +101,19 @@ def passwords_come_from_secrets_only():
         assert seen >= 10, name
         [owner] = {(secret, key) for where, secret, key in keys_used(all_) if where.startswith("Job") and key in ("password", "owner-password")}
         assert owner == (("crewup-database-owner", "password") if of_kind(all_, "Cluster") else ("crewup-database", "owner-password")), name
+
+
+@test
+def what_a_secret_holds_is_nowhere_else():
+    seen = 0
+    for name, all_ in everything():
+        secrets = of_kind(all_, "Secret")
+        held = {value for one in secrets for value in (one.get("stringData", {}) | one.get("data", {})).values()}
+        seen += len(held)
+        rest = json.dumps([one for one in all_ if one["kind"] != "Secret"])
+        for value in held | {"crewup_dev_", "eyJhbGciOi", "PRIVATE KEY"}:
+            assert value not in rest, f"{name}: {value[:12]}.."
+    assert seen, "no Secret is rendered anywhere"
 
 
 @test
