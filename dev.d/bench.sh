@@ -1,7 +1,7 @@
 # The figures of docs/PERFORMANCE.md. Takes twenty minutes, and five more where the bench's world is not there
 # yet. It is kept (4 GB, and as much for the copy, in the state's folder), and every run works on a copy of it.
 
-# bench [ARGS..]: what crewup-bench knows (`./dev bench --help`).
+# bench [--adopt | ARGS..]: what crewup-bench knows (`./dev bench --help`); or how long taking over a large database takes.
 bench() {
     need_rust
     need_postgres
@@ -15,6 +15,7 @@ bench() {
     trap 'exit 130' INT TERM
     pg_start "$BENCH_HOME" "$CREWUP_BENCH_DB_PORT" -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min \
         -c autovacuum=off
+    if [ "${1:-}" = --adopt ]; then adopting "$BENCH_HOME"; return; fi
     # Another world for other rows or another schema, and after a week, for its events are to come.
     world=world_$(date +%G_%V)_$(cat bench/fill.sql migrations/*.sql | sha256sum | cut -c1-8)
     fill "$BENCH_HOME" "$world"
@@ -37,4 +38,23 @@ fill() {
     as_postgres "${super[@]}" -d filling -f - <bench/fill.sql >/dev/null
     DATABASE_URL=$url/filling target/release/crewup-seed check >&2
     as_postgres "${super[@]}" -c "alter database filling rename to $world"
+}
+
+# adopting HOME: how long `crewup-migrate adopt` takes for a database of the reference's schema of that size.
+adopting() {
+    local super=("$PG_BIN/psql" --quiet --no-psqlrc -v ON_ERROR_STOP=1 -h "$1" -p "$CREWUP_BENCH_DB_PORT" -U postgres) began option
+    local url=postgres://crewup:$DB_PASSWORD@127.0.0.1:$CREWUP_BENCH_DB_PORT/reference
+    as_postgres "${super[@]}" -c "drop database if exists reference" -c "create database reference owner crewup"
+    # Its owner makes the schema: adopting is the owner's work.
+    psql --quiet --no-psqlrc -v ON_ERROR_STOP=1 "$url" -f - <migrations/0001_reference.sql
+    say "filling a database of the reference's schema: 5,000,000 messages, 3,000,000 answers, 1,000,000 events"
+    as_postgres "${super[@]}" -d reference -f - <bench/reference.sql >/dev/null
+    for option in --dry-run ""; do
+        began=$SECONDS
+        # shellcheck disable=SC2086 # an option or none
+        DATABASE_URL=$url target/release/crewup-migrate adopt --time-zone Europe/Zurich $option
+        say "adopt $option: $((SECONDS - began)) s"
+    done
+    DATABASE_URL=$url target/release/crewup-seed check
+    as_postgres "${super[@]}" -c "drop database reference"
 }
