@@ -172,15 +172,15 @@ web_client() {
 # The suites: what `./dev test` runs, the longest that each may take in seconds, and what it proves.
 # The TypeScript client comes first: a Rust test runs it through the edge.
 ALL_SUITES=(
-    "client 200 the TypeScript client"
-    "rust 1400 Rust"
-    "envoy 120 the edge's configuration in Envoy"
-    "edge 300 ./dev up, grpcurl and Chromium through the edge"
-    "keycloak 300 Keycloak"
-    "chart 300 the chart"
-    "image 940 the image"
-    "backup 170 the restore drill"
-    "failover 170 failover to a synchronous standby"
+    "client 120 the TypeScript client"
+    "rust 1700 Rust"
+    "envoy 60 the edge's configuration in Envoy"
+    "edge 240 ./dev up, grpcurl and Chromium through the edge"
+    "keycloak 240 Keycloak"
+    "chart 240 the chart"
+    "image 1060 the image"
+    "backup 120 the restore drill"
+    "failover 120 failover to a synchronous standby"
 )
 
 # run_suite NAME: one of them, alone.
