@@ -8,7 +8,7 @@ use std::{
     ops::{Deref, DerefMut},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a call waits for a connection before it is told to come again (X5).
 const WAIT: Duration = Duration::from_secs(1);
+/// Who waits longer has been served too late: a queue in which everybody does for [`WAIT`] is of more than can be done.
+const LATE: Duration = Duration::from_millis(500);
 /// As long as any call may take; its own deadline comes first.
 const WAIT_URGENT: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(2);
@@ -69,9 +71,7 @@ pub struct Db {
     era: Arc<AtomicU64>,
     /// For urgent calls, which are never told to come again.
     urgent: bool,
-    /// When somebody last found nobody waiting, in milliseconds since `start`.
-    calm: Arc<AtomicU64>,
-    start: Instant,
+    queue: Arc<Queue>,
     waits: Histogram<f64>,
 }
 
@@ -106,42 +106,25 @@ impl Db {
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
-            .map(|pool| Self {
-                pool,
-                options,
-                era,
-                urgent,
-                calm: Arc::default(),
-                start: clock::instant(),
-                waits: waits(),
-            })
+            .map(|pool| Self { pool, options, era, urgent, queue: Arc::new(Queue::new()), waits: waits() })
             .map_err(Error::internal)
     }
 
     /// A connection of one's own until the lease is dropped.
     pub async fn lease(&self) -> Result<Lease> {
         let asked = clock::instant();
-        if self.is_overloaded(asked) {
+        let status = self.pool.status();
+        if self.queue.is_too_long(status.waiting, status.max_size, asked) && !self.urgent {
             return Err(overloaded("too many wait for a connection"));
         }
         let got = self.pool.get().await;
+        self.queue.left(asked);
         self.waits.record(asked.elapsed().as_secs_f64(), &[]);
         match got {
             Ok(object) => Ok(Lease { object: Some(object), idle: false }),
             Err(PoolError::Timeout(TimeoutType::Wait)) => Err(overloaded("no connection was free in time")),
             Err(error) => Err(Error::from(ErrorReason::DependencyUnavailable).because(error)),
         }
-    }
-
-    /// Whether who asks now would only make the others wait longer: for [`WAIT`] there has been somebody in the queue, and there
-    /// are enough in it that no connection is ever idle. More comes then than can be done.
-    fn is_overloaded(&self, now: Instant) -> bool {
-        let (status, now) = (self.pool.status(), now.duration_since(self.start));
-        if status.waiting == 0 {
-            self.calm.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-        let calm = Duration::from_millis(self.calm.load(Ordering::Relaxed));
-        !self.urgent && status.waiting >= status.max_size && now.saturating_sub(calm) > WAIT
     }
 
     /// How its connections are made, for one of another kind.
@@ -159,6 +142,45 @@ impl Db {
     pub fn usage(&self) -> (usize, usize, usize) {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.size, status.waiting)
+    }
+}
+
+/// Those who wait for a connection, and whether they are more than can be served. In a long queue everybody who is served has
+/// waited as long as those who are not; then it is kept so short that no connection is ever idle, and no longer, until it is empty.
+struct Queue {
+    start: Instant,
+    /// When somebody last was not late, in milliseconds since `start`.
+    in_time: AtomicU64,
+    overloaded: AtomicBool,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { start: clock::instant(), in_time: AtomicU64::new(0), overloaded: AtomicBool::new(false) }
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether one who asks now, beside `waiting` others for `connections`, would only make the others wait longer.
+    fn is_too_long(&self, waiting: usize, connections: usize, now: Instant) -> bool {
+        let now = self.millis(now);
+        if waiting == 0 {
+            self.in_time.store(now, Ordering::Relaxed);
+            self.overloaded.store(false, Ordering::Relaxed);
+        } else if u128::from(now.saturating_sub(self.in_time.load(Ordering::Relaxed))) > WAIT.as_millis() {
+            self.overloaded.store(true, Ordering::Relaxed);
+        }
+        waiting >= connections && self.overloaded.load(Ordering::Relaxed)
+    }
+
+    /// Who asked then waits no longer.
+    fn left(&self, asked: Instant) {
+        let now = clock::instant();
+        if now.duration_since(asked) < LATE {
+            self.in_time.store(self.millis(now), Ordering::Relaxed);
+        }
     }
 }
 
@@ -231,5 +253,24 @@ impl Deref for Lease {
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.object.as_mut().expect("a lease holds its connection until it ends").conn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x5_a_queue_is_kept_short_once_all_were_late_for_a_second_and_until_it_is_empty() {
+        let queue = Queue::new();
+        let at = |millis| queue.start + Duration::from_millis(millis);
+        assert!(!queue.is_too_long(0, 12, at(0)));
+        assert!(!queue.is_too_long(500, 12, at(1000)), "a burst may wait");
+        assert!(queue.is_too_long(12, 12, at(1001)));
+        assert!(!queue.is_too_long(11, 12, at(1002)), "no connection is idle");
+        queue.left(clock::instant());
+        assert!(queue.is_too_long(12, 12, at(1003)), "who is served soon is served for others were refused");
+        assert!(!queue.is_too_long(0, 12, at(1004)));
+        assert!(!queue.is_too_long(12, 12, at(1005)), "it was empty");
     }
 }

@@ -219,7 +219,7 @@ async fn x5_without_a_free_connection_a_call_is_told_quickly_to_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn x5_once_calls_have_queued_for_a_second_no_more_wait_than_there_are_connections() {
+async fn x5_once_all_were_late_for_a_second_no_more_wait_than_there_are_connections() {
     let mesh = Mesh::start_with(&["--db-connections", "2"]).await;
     let people = mesh.crowd(4).await;
     let made = two_events(&people[0]).await;
