@@ -19,7 +19,7 @@ CREWUP_REFLECTION             on                           whether the edge rout
 OTEL_EXPORTER_OTLP_ENDPOINT                                http://host:port of a collector; empty: no tracing
 
 The context of the template: bind, reusePort, listeners [name, port, tls], opsPort, adminPort, configDir (holds FILES),
-certDir (holds tls.crt and tls.key), meshDir (holds ca.crt and meshName's .crt and .key; empty: the services have no TLS), origins, trustedHops, maxConnections, rate {perSecond, burst}, reflection (the
+certDir (holds tls.crt and tls.key), meshDir (holds ca.crt and meshName's .crt and .key; empty: the services have no TLS), origins, trustedHops, maxConnections, maxHeapBytes, rate {perSecond, burst}, reflection (the
 service that answers it, or empty), otlp {host, port, percent} or null, and from calls.json with a host added: services
 and refusals.
 """
@@ -93,6 +93,7 @@ def development(out, env=None):
         "origins": [origin.strip() for origin in origins],
         "trustedHops": 0,
         "maxConnections": 10000,
+        "maxHeapBytes": 400 << 20,
         "rate": {"perSecond": number("CREWUP_EDGE_RATE", 1000), "burst": number("CREWUP_EDGE_BURST", 2000)},
         "reflection": known["services"][0]["name"] if env.get("CREWUP_REFLECTION", "on") == "on" else "",
         "otlp": collector(env.get("OTEL_EXPORTER_OTLP_ENDPOINT")),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -349,6 +350,42 @@ test("a second edge on the same port does not start", async () => {
   const run = spawnSync(ENVOY, ["-c", join(out, "envoy.yaml"), "-l", "error", "--disable-hot-restart"], { encoding: "utf8", timeout: 10_000 });
   assert.equal(run.status, 1);
   assert.match(run.stderr, /Address already in use/);
+});
+
+// Connections that say nothing; how many of them were closed by the edge.
+const silent = async (port, count) => {
+  const sockets = Array.from({ length: count }, () => net.connect(port, "127.0.0.1").on("error", () => {}));
+  await Promise.all(sockets.map((socket) => new Promise((done) => socket.on("connect", done))));
+  return { closed: () => sockets.filter((socket) => socket.closed).length, end: () => sockets.forEach((socket) => socket.destroy()) };
+};
+const few = (text) => {
+  assert.ok(text.includes("max_active_downstream_connections: 10000"));
+  return text.replace("max_active_downstream_connections: 10000", "max_active_downstream_connections: 40");
+};
+
+test("where places run out, whoever has said nothing for longest loses the own one", async () => {
+  const small = await another({}, (text) => {
+    assert.ok(text.includes("min_timeout: 5s"));
+    return few(text).replace("min_timeout: 5s", "min_timeout: 1s");
+  });
+  const quiet = await silent(small.plain, 15);
+  for (let tries = 0; tries < 20; tries += 1) await sleep(100);
+  assert.equal(quiet.closed(), 0, "there is room");
+  const crowd = await silent(small.plain, 24);
+  for (let tries = 0; tries < 100 && quiet.closed() < 15; tries += 1) await sleep(100);
+  assert.equal(quiet.closed(), 15, "five minutes are one second");
+  crowd.end();
+  assert.equal((await web(small.plain, READ)).grpc, 0);
+});
+
+test("an edge that is full takes nobody else, and says that it is well", async () => {
+  const full = await another({}, few);
+  const crowd = await silent(full.plain, 60);
+  for (let tries = 0; tries < 50 && crowd.closed() < 20; tries += 1) await sleep(100);
+  assert.ok(crowd.closed() >= 20, `${crowd.closed()} of 60 were sent away`);
+  assert.equal((await fetch(`${full.ops}/readyz`)).status, 200);
+  assert.match(await (await fetch(`${full.ops}/metrics`)).text(), /envoy_server_live/);
+  crowd.end();
 });
 
 test("of the admin interface only readiness and figures are seen", async () => {

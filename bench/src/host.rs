@@ -19,6 +19,8 @@ pub const SERVICES: [&str; 5] = ["event", "group", "user", "safety", "moderation
 pub struct Process {
     child: Child,
     pub addr: SocketAddr,
+    /// Where it tells its figures: a service's plain port, Envoy's admin interface, of a peer nothing.
+    pub figures: SocketAddr,
 }
 
 impl Process {
@@ -58,6 +60,7 @@ impl Host {
             SERVICES.iter().map(|service| Ok((*service, free()?))).collect::<Result<_, Failure>>()?;
         let mut services = Vec::new();
         for (service, addr) in &addrs {
+            let plain = free()?;
             let mut command = Command::new(places.binaries.join(format!("crewup-{service}")));
             for (peer, addr) in &addrs {
                 command.env(format!("CREWUP_{}_URL", peer.to_uppercase()), format!("http://{addr}"));
@@ -69,10 +72,10 @@ impl Host {
                 .env("CREWUP_CLIENT_SECRET", "crewup_dev_secret")
                 .env("CREWUP_QUOTA_PERCENT", "1000000")
                 .env("CREWUP_LISTEN", addr.to_string())
-                .env("CREWUP_PLAIN_LISTEN", free()?.to_string())
+                .env("CREWUP_PLAIN_LISTEN", plain.to_string())
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.addr))
                 .env("RUST_LOG", "info");
-            services.push((*service, spawn(places, service, *addr, &mut command)?));
+            services.push((*service, spawn(places, service, *addr, plain, &mut command)?));
         }
         for (_, addr) in &addrs {
             listening(*addr).await?;
@@ -95,7 +98,7 @@ pub fn peer(places: &Places, role: &str, settings: &[(&str, String)]) -> Result<
     command
         .args(["--peer", role, "--listen", &addr.to_string()])
         .envs(settings.iter().map(|(name, value)| (name, value)));
-    spawn(places, role, addr, &mut command)
+    spawn(places, role, addr, addr, &mut command)
 }
 
 fn edge(places: &Places, addrs: &[(&str, SocketAddr)]) -> Result<Process, Failure> {
@@ -119,13 +122,19 @@ fn edge(places: &Places, addrs: &[(&str, SocketAddr)]) -> Result<Process, Failur
     let mut command = Command::new(&places.envoy);
     command.arg("-c").arg(folder.join("envoy.yaml")).args(["--log-level", "warning", "--base-id"]);
     command.arg(port.port().to_string());
-    spawn(places, "envoy", port, &mut command)
+    spawn(places, "envoy", port, admin, &mut command)
 }
 
-fn spawn(places: &Places, name: &str, addr: SocketAddr, command: &mut Command) -> Result<Process, Failure> {
+fn spawn(
+    places: &Places,
+    name: &str,
+    addr: SocketAddr,
+    figures: SocketAddr,
+    command: &mut Command,
+) -> Result<Process, Failure> {
     let log = File::create(places.folder.join(format!("{name}.log")))?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-    Ok(Process { child: child.map_err(|error| format!("{name}: {error}"))?, addr })
+    Ok(Process { child: child.map_err(|error| format!("{name}: {error}"))?, addr, figures })
 }
 
 fn free() -> Result<SocketAddr, Failure> {

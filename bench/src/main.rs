@@ -9,6 +9,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a program whose readers read it")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures")]
 
+mod abuse;
 mod calls;
 mod clock;
 mod contests;
@@ -132,11 +133,13 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     println!("{}", table::calls(&measured));
     let contests = contests::all(&bench, &args.only).await?;
     println!("{}", table::contests(&contests));
+    let abuse = abuse::all(&bench, &args.only).await?;
+    println!("{}", abuse::table(&abuse));
     let live = live::all(&bench, &args.only).await?;
     println!("{}", table::live(&live));
     let (text, met) = table::floors(&measured, &contests);
     println!("{text}");
-    Ok(met && live.iter().all(live::Figure::is_met))
+    Ok(met && live.iter().all(live::Figure::is_met) && abuse.iter().all(abuse::Outcome::is_met))
 }
 
 /// A token for each caller.

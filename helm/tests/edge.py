@@ -14,6 +14,7 @@ def context(**changes):
         "bind": "0.0.0.0", "reusePort": "true", "opsPort": 9050, "adminPort": 9901, "configDir": "/etc/envoy", "certDir": "/etc/envoy-tls",
         "meshDir": "/etc/envoy-mesh", "meshName": "tls",
         "listeners": [{"name": "plain", "port": 8080, "tls": False}], "origins": [], "trustedHops": 0, "maxConnections": 10000,
+        "maxHeapBytes": 400 << 20,
         "rate": {"perSecond": 100, "burst": 200}, "reflection": "", "otlp": None, "services": services, "refusals": CALLS["refusals"],
     }
     return base | changes

@@ -48,6 +48,12 @@ use crate::{
 pub const LARGEST_REQUEST: usize = 1 << 20;
 /// The largest headers, in bytes: a token of 8 KiB, that of a person beside it, and a little.
 const LARGEST_HEADERS: u32 = 20 << 10;
+/// Streams of a connection. The edge opens another where it needs more.
+const STREAMS: u32 = 1024;
+/// Streams of a connection that its peer resets before they are looked at, and that it makes us reset. The edge's connections carry
+/// everybody's calls: h2's own bound of 20 would close them, and everybody's calls with them, because of one caller who takes
+/// calls back. It is the edge that closes that caller's connection (ADR 26). For the second, tonic has no bound of its own.
+const RESETS: usize = STREAMS as usize;
 
 // EX_USAGE, EX_UNAVAILABLE and EX_SOFTWARE of sysexits.h.
 const WRONG_SETTING: u8 = 64;
@@ -292,6 +298,9 @@ pub fn start(
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(LARGEST_HEADERS)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(RESETS))
+        .http2_max_local_error_reset_streams(Some(RESETS))
         .max_connection_age(CONNECTION_AGE)
         // Streams are told to go on elsewhere when their own time is over, which is not before this.
         .max_connection_age_grace(config.max_stream() + config.grace())

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // a client and a harness have clocks, threads and transactions of their own
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
+mod abuse;
 mod adopt;
 mod crash;
 mod database;

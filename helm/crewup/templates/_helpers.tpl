@@ -86,6 +86,7 @@ capabilities: {drop: [ALL]}
   "origins" $edge.origins
   "trustedHops" (int $edge.trustedHops)
   "maxConnections" (int $edge.maxConnections)
+  "maxHeapBytes" (mul (int $edge.maxHeapMiB) 1048576)
   "rate" (dict "perSecond" (int $edge.rate.perSecond) "burst" (int $edge.rate.burst))
   "reflection" (ternary (first $services).name "" .Values.reflection)
   "otlp" $otlp

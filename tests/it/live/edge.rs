@@ -31,6 +31,8 @@ pub(crate) struct Edge {
     child: Child,
     /// Where it serves.
     pub(crate) addr: SocketAddr,
+    /// Where it serves with TLS.
+    pub(crate) secure: SocketAddr,
     admin: SocketAddr,
     folder: PathBuf,
 }
@@ -42,14 +44,23 @@ impl Edge {
 
     /// As [`Edge::start`], with its spans sent to `collector`.
     pub(crate) async fn traced(replicas: &[Replicas], collector: &str) -> Self {
+        Self::made(replicas, collector, |text| text).await
+    }
+
+    /// As [`Edge::start`], with a configuration that `change` has changed.
+    pub(crate) async fn changed(replicas: &[Replicas], change: impl FnOnce(String) -> String) -> Self {
+        Self::made(replicas, "", change).await
+    }
+
+    async fn made(replicas: &[Replicas], collector: &str, change: impl FnOnce(String) -> String) -> Self {
         let folder = std::env::temp_dir().join(format!("crewup-edge-{}", request_id()));
-        let (addr, admin) = (free(), free());
+        let (addr, secure, admin) = (free(), free(), free());
         let mut render = Command::new("python3");
         render.arg(root().join("envoy/render.py")).arg("--out").arg(&folder);
         for (service, [first, _]) in replicas {
             render.env(format!("CREWUP_{}_ADDR", service.to_uppercase()), first.to_string());
         }
-        for (name, addr) in [("PORT", addr), ("ADMIN_PORT", admin), ("OPS_PORT", free()), ("TLS_PORT", free())] {
+        for (name, addr) in [("PORT", addr), ("ADMIN_PORT", admin), ("OPS_PORT", free()), ("TLS_PORT", secure)] {
             render.env(format!("CREWUP_EDGE_{name}"), addr.port().to_string());
         }
         render.env("CREWUP_MESH_DIR", pki().folder());
@@ -71,8 +82,8 @@ impl Edge {
             }
             text = text.replace(&endpoint(first), &format!("{}{}", endpoint(first), endpoint(second)));
         }
-        fs::write(&file, text).unwrap();
-        let edge = Self { child: Self::envoy(&file, addr), addr, admin, folder };
+        fs::write(&file, change(text)).unwrap();
+        let edge = Self { child: Self::envoy(&file, addr), addr, secure, admin, folder };
         edge.healthy(replicas).await;
         edge
     }
@@ -102,6 +113,13 @@ impl Edge {
             }
         };
         tokio::time::timeout(PATIENCE, all).await.expect("Envoy finds all replicas");
+    }
+
+    /// A figure of its own; those that were never counted are 0.
+    pub(crate) async fn figure(&self, name: &str) -> u64 {
+        let url = format!("http://{}/stats?filter=^{}$", self.admin, name.replace('.', "\\."));
+        let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+        text.trim().rsplit(' ').next().unwrap_or_default().parse().unwrap_or_default()
     }
 
     /// As the chart ends a pod: connections are asked to go, then the process is.
