@@ -1,4 +1,4 @@
-# The figures of docs/PERFORMANCE.md. Takes twenty minutes, and five more where the bench's world is not there
+# The figures of docs/PERFORMANCE.md. Takes half an hour, and five minutes more where the bench's world is not there
 # yet. It is kept (4 GB, and as much for the copy, in the state's folder), and every run works on a copy of it.
 
 # bench [--adopt | ARGS..]: what crewup-bench knows (`./dev bench --help`); or how long taking over a large database takes.

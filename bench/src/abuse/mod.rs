@@ -35,9 +35,10 @@ const SETTLES: Duration = Duration::from_secs(15);
 const STAYS: f64 = 64.0;
 /// The attacker's events, of which a list is 1.5 MB.
 const EVENTS: u64 = 100;
-/// The largest that each of two processes may become in an attack, in MiB more than before.
-const GROWS: f64 = 192.0;
-/// The least that honest callers get, as a part of what they get alone: an attacker takes processors on the same machine.
+/// How much larger Envoy and a service may become, in MiB: Envoy's heap is bounded (400 MiB), and the chart gives a service 256.
+const GROWS: [f64; 2] = [400.0, 192.0];
+/// The least that honest callers get while the edge is attacked, as a part of what they get alone: an attacker takes processors on
+/// the same machine. Straight at a service it is only told: whoever gets there is the edge or another service.
 const SERVED: f64 = 0.2;
 
 /// More foreign work than this, in processors, disturbs.

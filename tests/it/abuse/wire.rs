@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -33,8 +34,8 @@ pub(super) struct End {
     pub(super) closed: bool,
     /// By which code the server said that it goes.
     pub(super) goaway: Option<u32>,
-    /// The codes by which it reset streams.
-    pub(super) resets: Vec<u32>,
+    /// Streams that it reset, by the code.
+    pub(super) resets: BTreeMap<u32, usize>,
     /// Streams that it answered to the end.
     pub(super) answered: usize,
     /// How long the connection was.
@@ -42,6 +43,11 @@ pub(super) struct End {
 }
 
 impl End {
+    /// How many streams it reset.
+    pub(super) fn reset(&self) -> usize {
+        self.resets.values().sum()
+    }
+
     /// Looks at what came; answers what has to be answered.
     fn look(&mut self, bytes: &mut Vec<u8>) -> Vec<u8> {
         let mut answer = Vec::new();
@@ -50,7 +56,7 @@ impl End {
             self.answered += usize::from(last);
             match (frame.kind, frame.code()) {
                 (GOAWAY, Some(code)) => self.goaway = Some(code),
-                (RST_STREAM, Some(code)) => self.resets.push(code),
+                (RST_STREAM, Some(code)) => *self.resets.entry(code).or_default() += 1,
                 _ => polite(frame.kind, frame.flags, &frame.payload, &mut answer),
             }
         }
@@ -106,7 +112,7 @@ pub(super) async fn hold(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes:
     let (mut end, begun, mut came) = (End::default(), Instant::now(), Vec::new());
     stream.write_all(&bytes).await.unwrap();
     let holding = async {
-        while end.resets.len() < streams && end.answered < streams {
+        while end.reset() < streams && end.answered < streams {
             if !stream.read_buf(&mut came).await.is_ok_and(|read| read > 0) {
                 end.closed = true;
                 return;
