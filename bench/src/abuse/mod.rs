@@ -28,6 +28,7 @@ use crate::{
 use attacker::Told;
 use attacks::{Attack, Victim};
 
+const EDGE: &str = "the edge";
 const LASTS: Duration = Duration::from_secs(5);
 /// After an attack, until everything is as before.
 const SETTLES: Duration = Duration::from_secs(15);
@@ -35,8 +36,8 @@ const SETTLES: Duration = Duration::from_secs(15);
 const STAYS: f64 = 64.0;
 /// The attacker's events, of which a list is 1.5 MB.
 const EVENTS: u64 = 100;
-/// How much larger Envoy and a service may become, in MiB: Envoy's heap is bounded (400 MiB), and the chart gives a service 256.
-const GROWS: [f64; 2] = [400.0, 192.0];
+/// How much larger Envoy and a service may become, in MiB: Envoy's heap is bounded, and 128 lists that are made at once are 200.
+const GROWS: [f64; 2] = [400.0, 256.0];
 /// The least that honest callers get while the edge is attacked, as a part of what they get alone: an attacker takes processors on
 /// the same machine. Straight at a service it is only told: whoever gets there is the edge or another service.
 const SERVED: f64 = 0.2;
@@ -68,17 +69,16 @@ impl Outcome {
 
     /// Whether the attack was held.
     pub fn is_met(&self) -> bool {
-        self.served() >= SERVED
-            && self.grown.iter().all(|grown| *grown <= GROWS)
-            && self.broken == 0
-            && self.left.is_none()
+        let served = self.at != EDGE || self.served() >= SERVED;
+        let small = self.grown.iter().zip(GROWS).all(|(grown, most)| *grown <= most);
+        served && small && self.broken == 0 && self.left.is_none()
     }
 }
 
 /// Those whose name contains `only`.
 pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Outcome>, Failure> {
     let name = |attack: &Attack, at: &str| format!("HTTP/2 abuse of {at}: {}", attack.name);
-    let places = [("the edge", bench.host.envoy.addr), ("a service", bench.host.service("event")?.addr)];
+    let places = [(EDGE, bench.host.envoy.addr), ("a service", bench.host.service("event")?.addr)];
     let mut outcomes = Vec::new();
     let mut victim = None;
     for attack in attacks::all() {
