@@ -30,6 +30,7 @@ pub mod outbox;
 pub mod page;
 pub mod peer;
 pub(crate) mod quota;
+pub(crate) mod ready;
 pub mod schedule;
 pub mod server;
 pub mod snapshot;

@@ -4,14 +4,10 @@ use std::{
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
 use clap::Parser as _;
 use crewup_proto::call::CALLS;
 use futures_util::future::BoxFuture;
@@ -22,7 +18,6 @@ use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     accounts::KnownAccounts,
@@ -31,7 +26,7 @@ use crate::{
     auth::Verifier,
     config::{Config, Switch, Wrong, wrong_line},
     db::Db,
-    error::{Error, ErrorReason, Result},
+    error::{Error, Result},
     gauges, housekeeping,
     issuer::Issuer,
     layer::EntryLayer,
@@ -39,6 +34,7 @@ use crate::{
     outbox::{self, React},
     peer::{Peers, Resolver, ServiceIdentity},
     quota::Quotas,
+    ready,
     schedule::{self, Job},
     telemetry::Telemetry,
     tls::{self, Tls},
@@ -60,9 +56,6 @@ const WRONG_SETTING: u8 = 64;
 const CANNOT_BIND: u8 = 69;
 const FAILED: u8 = 70;
 
-/// The highest migration that the queries of this crate need, which every service makes.
-const SCHEMA: i64 = 21;
-const READINESS: Duration = Duration::from_secs(1);
 const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// How a service that keeps profiles itself finds them.
@@ -321,14 +314,7 @@ pub fn start(
     if let Some(tls) = tls {
         tasks.spawn(tls.work(stopped.clone()));
     }
-    tasks.spawn(watch_readiness(
-        service.schema.max(SCHEMA),
-        db.clone(),
-        verifier,
-        health,
-        Arc::clone(&ready),
-        stopped.clone(),
-    ));
+    tasks.spawn(ready::watch(service.schema, db.clone(), verifier, health, Arc::clone(&ready), stopped.clone()));
     // What serves streams ends after them.
     let (stop_workers, workers_stopped) = watch::channel(false);
     let (live, told, longest) = (app.live().clone(), stopped.clone(), config.grace());
@@ -342,7 +328,7 @@ pub fn start(
     for worker in workers.always.into_iter().chain(relays) {
         tasks.spawn(worker(workers_stopped.clone()));
     }
-    tasks.spawn(plain_port(plain, ready, registry, stopped.clone()));
+    tasks.spawn(ready::plain_port(plain, ready, registry, stopped.clone()));
     for resolver in resolvers {
         tasks.spawn(resolver.work(stopped.clone()));
     }
@@ -410,85 +396,8 @@ fn reflected(routes: Routes) -> Result<Routes> {
     Ok(routes.add_service(v1).add_service(v1alpha))
 }
 
-/// Readiness is not liveness: a process whose database is away serves nobody, and is not to be killed for it.
-async fn watch_readiness(
-    schema: i64,
-    db: Db,
-    verifier: Arc<Verifier>,
-    health: HealthReporter,
-    ready: Arc<AtomicBool>,
-    mut stop: watch::Receiver<bool>,
-) {
-    while !*stop.borrow() {
-        let there = match schema_is_there(&db, schema).await {
-            Ok(there) => there,
-            // Busy is not broken: handing the load to the next replica would take that one down, too.
-            Err(error) if error.reason() == ErrorReason::Overloaded => ready.load(Ordering::Relaxed),
-            Err(_) => false,
-        };
-        let now = verifier.ready().await && there;
-        if now != ready.swap(now, Ordering::Relaxed) {
-            tracing::info!(ready = now, "readiness changed");
-        }
-        let status = if now { ServingStatus::Serving } else { ServingStatus::NotServing };
-        health.set_service_status("", status).await;
-        tokio::select! {
-            () = tokio::time::sleep(READINESS) => {}
-            _ = stop.changed() => {}
-        }
-    }
-    ready.store(false, Ordering::Relaxed);
-    health.set_service_status("", ServingStatus::NotServing).await;
-}
-
-/// Whether the database has at least the migrations that the queries need (later ones do no harm, X12), and is the primary: a
-/// standby answers, too, and may be behind.
-async fn schema_is_there(db: &Db, needed: i64) -> Result<bool> {
-    let mut lease = db.lease().await?;
-    let found = sqlx::query!(
-        r#"select max(version) as "version!", current_setting('transaction_read_only') = 'on' as "reads_only!"
-           from _sqlx_migrations"#
-    )
-    .fetch_one(&mut *lease)
-    .await;
-    if matches!(&found, Err(sqlx::Error::Io(_))) || matches!(&found, Ok(found) if found.reads_only) {
-        lease.close();
-        db.forget();
-        return Ok(false);
-    }
-    lease.back();
-    Ok(found?.version >= needed)
-}
-
-async fn plain_port(
-    listener: TcpListener,
-    ready: Arc<AtomicBool>,
-    registry: prometheus::Registry,
-    stop: watch::Receiver<bool>,
-) {
-    let readyz = |State(ready): State<Arc<AtomicBool>>| async move {
-        if ready.load(Ordering::Relaxed) {
-            (StatusCode::OK, "ready\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-        }
-    };
-    let metrics = || async move {
-        prometheus::TextEncoder::new()
-            .encode_to_string(&registry.gather())
-            .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
-    };
-    let router = Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(ready);
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until(stop)).await {
-        tracing::error!(%error, "the plain port ended");
-    }
-}
-
-async fn until(mut stop: watch::Receiver<bool>) {
+/// Waits for the end.
+pub(crate) async fn until(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
