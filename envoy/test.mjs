@@ -6,7 +6,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ENVOY, HERE, edge, frame, freePorts, native, reason, refuse, request, sleep, succeed, upstream, web } from "./test/fake.mjs";
+import { AWAY, ENVOY, HERE, edge, frame, freePorts, native, reason, refuse, request, sleep, succeed, upstream, web } from "./test/fake.mjs";
 
 const ORIGIN = "http://localhost:5173";
 const READ = "/crewup.event.v1.EventService/GetEvent";
@@ -284,7 +284,7 @@ test("a message of 1 MiB passes, more than its frame does not", async () => {
 });
 
 test("a service that is away is UNAVAILABLE at once, with a reason", async () => {
-  const alone = await another({ CREWUP_EVENT_ADDR: "127.0.0.1:1" });
+  const alone = await another({ CREWUP_EVENT_ADDR: AWAY });
   const started = Date.now();
   const answer = await web(alone.plain, UNSAFE, { origin: ORIGIN });
   assert.equal(answer.grpc, 14);

@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 
 export const HERE = dirname(dirname(fileURLToPath(import.meta.url)));
 export const ENVOY = join(HERE, "..", ".tools", "bin", "envoy");
+// The address of a service that is not there.
+export const AWAY = "127.0.0.1:1";
 const CONTENT_TYPE = "content-type";
 
 export const frame = (bytes) => {
@@ -98,10 +100,18 @@ export async function edge(env, change = (text) => text) {
   child.stdout.on("data", (data) => log.push(data.toString()));
   child.stderr.on("data", (data) => log.push(data.toString()));
   const base = `http://127.0.0.1:${ops}`;
+  // Ready is said before the services were looked at; one that is away is never found well.
+  const there = Object.entries(variables).filter(([name, value]) => /^CREWUP_[A-Z]+_ADDR$/.test(name) && value !== AWAY);
+  const healthy = async () => {
+    const stats = await (await fetch(`http://127.0.0.1:${admin}/stats?format=json&filter=membership_`)).json();
+    const figures = Object.fromEntries(stats.stats.map(({ name, value }) => [name, value]));
+    const figure = (name, what) => figures[`cluster.${name.split("_")[1].toLowerCase()}.membership_${what}`];
+    return there.every(([name]) => figure(name, "total") > 0 && figure(name, "healthy") === figure(name, "total"));
+  };
   for (let tries = 0; ; tries += 1) {
-    if (child.exitCode !== null || tries > 100) throw new Error(`Envoy did not start:\n${log.join("")}`);
+    if (child.exitCode !== null || tries > 400) throw new Error(`Envoy did not start:\n${log.join("")}`);
     try {
-      if ((await fetch(`${base}/readyz`)).ok) break;
+      if ((await fetch(`${base}/readyz`)).ok && (await healthy())) break;
     } catch {
       // Not listening yet.
     }
