@@ -78,6 +78,8 @@ def values_that_do_not_go_together_are_refused():
         ("issuerName and dnsNames", "edge.tls.secretName=tls", "edge.tls.certificate.enabled=true"),
         ("minReplicas is more", "edge.autoscaling.enabled=true", "edge.autoscaling.minReplicas=7"),
         ("autoscaling of event", "services.event.autoscaling.enabled=true", "serviceDefaults.resources.requests=null"),
+        ("edge.maxHeapMiB: 400 MiB is not below", "edge.resources.limits.memory=400Mi"),
+        ("edge.maxHeapMiB: 1536 MiB is not below", "edge.resources.limits.memory=1.5Gi", "edge.maxHeapMiB=1536"),
         ("backup.destinationPath", "database.kind=cloudNativePG"),
         ("database.port", "database.kind=cloudNativePG", "database.port=5433"),
         # Five services, 2 replicas and one while rolling, 12 connections and 2 of their own, and 10.

@@ -16,6 +16,14 @@
 {{- end }}
 {{- if and $edge.ingress.enabled (not $edge.ingress.host) }}{{ fail "edge.ingress.host: is required" }}{{ end }}
 {{- if and $edge.gateway.enabled (not $edge.gateway.parentRefs) }}{{ fail "edge.gateway.parentRefs: is required" }}{{ end }}
+{{- /* Of a limit in other units it is not known. */ -}}
+{{- $memory := dig "limits" "memory" "" ($edge.resources | default dict) | toString -}}
+{{- $limit := 0.0 -}}
+{{- if hasSuffix "Mi" $memory }}{{ $limit = trimSuffix "Mi" $memory | float64 }}{{ end }}
+{{- if hasSuffix "Gi" $memory }}{{ $limit = mulf (trimSuffix "Gi" $memory | float64) 1024 }}{{ end }}
+{{- if and (gt $limit 0.0) (ge (float64 $edge.maxHeapMiB) $limit) }}
+{{- fail (printf "edge.maxHeapMiB: %d MiB is not below the limit of memory (%s), which ends Envoy before it can defend itself" (int $edge.maxHeapMiB) $memory) }}
+{{- end }}
 {{- with $edge.tls }}
 {{- if .certificate.enabled }}
 {{- if not .secretName }}{{ fail "edge.tls.secretName: is required, for the certificate is written there" }}{{ end }}
