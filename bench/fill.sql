@@ -53,11 +53,12 @@ select bench.id(1, n), 'bench-' || n, 'bench-' || n || '@crewup.test', bench.pic
        bench.pick(w.family, bench.dice(n, 2)), f.at + interval '1 year', f.at - interval '3 years', f.at - interval '3 years'
 from generate_series(1, 200000) n, words w, bench.filled f;
 
--- 85 % are over or running, of two years; the others come in the next 60 days. 30 % are in one dense town, 60 % in 200
--- other towns, 10 % anywhere in Europe. 2 % are private, 3 % cancelled. Every tenth has no limit, the others 50 to 500.
+-- 85 % are over or running, of 330 days, so that no chat is old enough to be forgotten while something is measured; the others
+-- come in the next 60 days. 30 % are in one dense town, 60 % in 200 other towns, 10 % anywhere in Europe. 2 % are private, 3 %
+-- cancelled. Every tenth has no limit, the others 50 to 500.
 create temp table drawn as
 select n, bench.id(2, n) as id,
-       f.at + case when n <= 850000 then (n - 850000) / 850000.0 * interval '730 days'
+       f.at + case when n <= 850000 then (n - 850000) / 850000.0 * interval '330 days'
                    else interval '6 hours' + (n - 850000) / 150000.0 * interval '60 days' end as event_start,
        case when bench.dice(n, 3) < 0.3 then 0
             when bench.dice(n, 3) < 0.9 then 1 + floor(bench.dice(n, 4) * 200)::integer end as town,

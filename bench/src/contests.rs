@@ -4,12 +4,12 @@ use std::{rc::Rc, time::Duration};
 
 use crewup_proto::event::{Area, SearchEventsRequest, SearchEventsResponse, event_service_client::EventServiceClient};
 use rand::RngExt as _;
-use sqlx::{Connection as _, Executor as _};
 use tonic::transport::Endpoint;
 
 use crate::{
     Failure, calls,
     host::{Process, listening, peer},
+    listeners::{self, Listeners},
     load, overload,
     rounds::{Bench, wanted},
     world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
@@ -82,7 +82,7 @@ async fn sell(bench: &Bench, server: &Process, event: u64) -> Result<f64, Failur
     Ok(done.per_second())
 }
 
-/// SendMessage as it is, against itself with NOTIFY in its transaction and two listeners.
+/// SendMessage as it is, against itself with NOTIFY in its transaction.
 async fn notify(bench: &Bench) -> Result<Contest, Failure> {
     bench
         .world
@@ -93,12 +93,7 @@ async fn notify(bench: &Bench) -> Result<Contest, Failure> {
              alter table messages disable trigger bench_tell",
         )
         .await?;
-    let mut listeners = Vec::new();
-    for _ in 0..2 {
-        let mut conn = bench.world.connect().await?;
-        conn.execute("listen crews").await?;
-        listeners.push(conn);
-    }
+    let listeners = Listeners::start(bench.world.url("group"), "crews").await?;
     let case = calls::all().into_iter().find(|case| case.name == "SendMessage").ok_or("no SendMessage")?;
     let service = bench.host.service("group")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -109,10 +104,11 @@ async fn notify(bench: &Bench) -> Result<Contest, Failure> {
         theirs.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
         bench.world.execute("alter table messages disable trigger bench_tell").await?;
     }
-    for conn in listeners {
-        conn.close().await?;
+    let heard = listeners.end()?;
+    if heard == 0 {
+        return Err("nobody heard of a message".into());
     }
-    let remark = String::new();
+    let remark = format!("{} listeners, of which each heard of {heard} messages", listeners::COUNT);
     Ok(Contest {
         name: "SendMessage, against the same with NOTIFY in its transaction",
         unit: "calls/s",

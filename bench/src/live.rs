@@ -330,17 +330,28 @@ async fn deliveries(bench: &Bench, crews: u64, members: u64, inbox: &Inbox) -> R
     let each = (crews * members) as usize;
     let mut conn = bench.world.connect().await?;
     let mut rates = Vec::new();
+    let (clock, mut spent) = (bench.processes(bench.host.service("group")?), HashMap::new());
     for _ in 0..bench.rounds {
         let mut took = Duration::ZERO;
         for _ in 0..BURSTS {
             let before = inbox.entries.get();
             conn.execute(AssertSqlSafe(written.clone())).await?;
-            let begun = Instant::now();
+            let (worked, begun) = (clock.spent(), Instant::now());
             conn.execute("commit").await?;
             inbox.until(|inbox| inbox.entries.get() >= before + each).await?;
             took += begun.elapsed();
+            for (role, worked) in clock::between(&worked, &clock.spent()) {
+                *spent.entry(role).or_default() += worked;
+            }
         }
         rates.push((each * BURSTS) as f64 / took.as_secs_f64());
     }
+    let of = |role| 1e6 * spent.get(&role).copied().unwrap_or(0.0) / (each * BURSTS * bench.rounds) as f64;
+    eprintln!(
+        "of a delivery, microseconds of processors: service {:.1}, PostgreSQL {:.1}, load {:.1}",
+        of(clock::Role::Service),
+        of(clock::Role::Postgres),
+        of(clock::Role::Load),
+    );
     Ok(crate::table::median(rates))
 }

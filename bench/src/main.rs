@@ -14,6 +14,7 @@ mod calls;
 mod clock;
 mod contests;
 mod host;
+mod listeners;
 mod live;
 mod load;
 mod overload;
@@ -129,17 +130,28 @@ async fn run(args: &Args) -> Result<bool, Failure> {
         time: Duration::from_secs(args.seconds),
         rounds: args.rounds,
     };
+    bench.rest().await?;
     let measured = bench.measure(&args.only, args.statements).await?;
-    println!("{}", table::calls(&measured));
+    show(!measured.is_empty(), &table::calls(&measured));
     let contests = contests::all(&bench, &args.only).await?;
-    println!("{}", table::contests(&contests));
+    show(!contests.is_empty(), &table::contests(&contests));
     let abuse = abuse::all(&bench, &args.only).await?;
-    println!("{}", abuse::table(&abuse));
+    show(!abuse.is_empty(), &abuse::table(&abuse));
     let live = live::all(&bench, &args.only).await?;
-    println!("{}", table::live(&live));
+    show(!live.is_empty(), &table::live(&live));
     let (text, met) = table::floors(&measured, &contests);
     println!("{text}");
+    if let Some(told) = table::told(&measured) {
+        println!("{told}");
+    }
     Ok(met && live.iter().all(live::Figure::is_met) && abuse.iter().all(abuse::Outcome::is_met))
+}
+
+/// Prints a table that has rows.
+fn show(has_rows: bool, table: &str) {
+    if has_rows {
+        println!("{table}");
+    }
 }
 
 /// A token for each caller.

@@ -1,14 +1,15 @@
-//! What the figures are held against, each in a process of its own: an empty call, a server that locks and counts; and
-//! the collector that takes the services' traces.
+//! What the figures are held against, each in a process of its own: an empty call, a bare read, a server that locks and
+//! counts; and the collector that takes the services' traces.
 
 use std::{net::SocketAddr, str::FromStr as _};
 
+use chrono::{DateTime, Utc};
 use crewup_proto::event::{
     Event, GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, SetAttendanceRequest,
     SetAttendanceResponse,
     event_service_server::{EventService, EventServiceServer},
 };
-use crewup_shared::db::Db;
+use crewup_shared::{convert::timestamp, db::Db};
 use opentelemetry_proto::tonic::collector::{
     metrics::v1::{
         ExportMetricsServiceRequest, ExportMetricsServiceResponse,
@@ -32,10 +33,8 @@ use crate::{
 pub async fn serve(role: &str, addr: SocketAddr) -> Result<(), Failure> {
     let routes = match role {
         "empty" => Routes::new(EventServiceServer::new(Empty { event: event() })),
-        "lock-and-count" => {
-            let options = sqlx::postgres::PgConnectOptions::from_str(&std::env::var("DATABASE_URL")?)?;
-            Routes::new(EventServiceServer::new(LockAndCount(Db::new(options, "bench-peer", 12)?)))
-        }
+        "bare-read" => Routes::new(EventServiceServer::new(BareRead(pool()?))),
+        "lock-and-count" => Routes::new(EventServiceServer::new(LockAndCount(pool()?))),
         "collector" => {
             Routes::new(TraceServiceServer::new(Collector)).add_service(MetricsServiceServer::new(Collector))
         }
@@ -44,6 +43,11 @@ pub async fn serve(role: &str, addr: SocketAddr) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind(addr).await?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Ok(Server::builder().add_routes(routes).serve_with_incoming(incoming).await?)
+}
+
+fn pool() -> Result<Db, Failure> {
+    let options = sqlx::postgres::PgConnectOptions::from_str(&std::env::var("DATABASE_URL")?)?;
+    Ok(Db::new(options, "bench-peer", 12)?)
 }
 
 /// Answers what the event service would, without asking anybody: no token, no trace, no database.
@@ -77,6 +81,53 @@ impl EventService for Empty {
     async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
         let events = vec![self.event.clone(); 50];
         Ok(Response::new(ListEventsResponse { events, ..Default::default() }))
+    }
+}
+
+/// The least that reads an event: one row by its key, over the services' pool. No token, no trace, and no question who may see it.
+struct BareRead(Db);
+
+type Row =
+    (Uuid, Uuid, String, Option<String>, Option<String>, String, Option<i32>, DateTime<Utc>, Option<DateTime<Utc>>);
+
+impl BareRead {
+    async fn read(&self, event: Uuid) -> Result<Option<Row>, crewup_shared::error::Error> {
+        let mut lease = self.0.lease().await?;
+        let row = sqlx::query_as(
+            "select id, creator_id, name, description, address, time_zone, max_attendees, event_start, event_end
+             from events where id = $1",
+        )
+        .bind(event)
+        .fetch_optional(&mut *lease)
+        .await?;
+        lease.back();
+        Ok(row)
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for BareRead {
+    async fn get_event(&self, request: Request<GetEventRequest>) -> Result<Response<GetEventResponse>, Status> {
+        let Ok(event) = Uuid::try_parse(&request.get_ref().event_id) else {
+            return Err(Status::invalid_argument("which?"));
+        };
+        let row = self.read(event).await.map_err(crewup_shared::error::Error::into_status)?;
+        let Some((id, creator, name, description, address, time_zone, max_attendees, start, end)) = row else {
+            return Err(Status::not_found("no such event"));
+        };
+        let event = Event {
+            id: id.to_string(),
+            creator_id: creator.to_string(),
+            name,
+            description: description.unwrap_or_default(),
+            address: address.unwrap_or_default(),
+            time_zone,
+            max_attendees,
+            start_time: Some(timestamp(start)),
+            end_time: end.map(timestamp),
+            ..Default::default()
+        };
+        Ok(Response::new(GetEventResponse { event: Some(event) }))
     }
 }
 

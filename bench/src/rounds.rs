@@ -56,6 +56,8 @@ pub struct Measured {
     pub pgbench: Vec<f64>,
     /// The empty call of the same shape, where there is one.
     pub empty: Vec<Sample>,
+    /// The least that reads one row, where that was measured.
+    pub bare: Vec<Sample>,
 }
 
 impl Bench {
@@ -64,10 +66,30 @@ impl Bench {
         Processes { service: service.pid(), envoy: None, postmaster: self.postmaster }
     }
 
+    /// Waits until PostgreSQL has nothing to do: what the services do by themselves must not be measured with the calls.
+    ///
+    /// # Errors
+    /// It does not come to rest within two minutes: there is more to do than a world that was just filled should have.
+    pub async fn rest(&self) -> Result<(), Failure> {
+        const REST: f64 = 0.05;
+        let clock = self.processes(&self.host.envoy);
+        for _ in 0..120 {
+            let before = clock.spent();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if between(&before, &clock.spent())[&Role::Postgres] < REST {
+                return Ok(());
+            }
+        }
+        Err("PostgreSQL is busy though nobody calls; see pg_stat_activity".into())
+    }
+
     /// Measures all calls whose name contains `only`.
     pub async fn measure(&self, only: &str, print: bool) -> Result<Vec<Measured>, Failure> {
         let empty = peer(&self.places, "empty", &[])?;
-        crate::host::listening(empty.addr).await?;
+        let bare = peer(&self.places, "bare-read", &[("DATABASE_URL", self.world.url("event"))])?;
+        for peer in [&empty, &bare] {
+            crate::host::listening(peer.addr).await?;
+        }
         let (mut measured, mut scripts) = (Vec::new(), Vec::new());
         for case in calls::all().into_iter().filter(|case| wanted(only, case.name)) {
             let addr = self.host.service(case.service)?.addr;
@@ -79,8 +101,8 @@ impl Bench {
                 println!("-- {}\n{script}", case.name);
             }
             scripts.push(script);
-            let (straight, edge, pgbench, empty) = Default::default();
-            measured.push(Measured { case, straight, edge, pgbench, empty });
+            let (straight, edge, pgbench, empty, bare) = Default::default();
+            measured.push(Measured { case, straight, edge, pgbench, empty, bare });
         }
         for round in 1..=self.rounds {
             for (one, script) in measured.iter_mut().zip(&scripts) {
@@ -97,6 +119,9 @@ impl Bench {
                 }
                 if ["GetEvent", "ListEvents (50)"].contains(&case.name) {
                     one.empty.push(self.sample(&empty, empty.addr, None, case.calls()).await?);
+                }
+                if case.name == "GetEvent" {
+                    one.bare.push(self.sample(&bare, bare.addr, None, case.calls()).await?);
                 }
             }
         }

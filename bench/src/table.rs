@@ -39,7 +39,9 @@ pub fn calls(measured: &[Measured]) -> String {
     );
     for one in measured {
         let pgbench = median(one.pgbench.iter().copied());
-        for (way, samples) in [("straight", &one.straight), ("Envoy", &one.edge), ("empty", &one.empty)] {
+        for (way, samples) in
+            [("straight", &one.straight), ("Envoy", &one.edge), ("empty", &one.empty), ("bare read", &one.bare)]
+        {
             if samples.is_empty() {
                 continue;
             }
@@ -50,8 +52,11 @@ pub fn calls(measured: &[Measured]) -> String {
             if refused > 0.0 {
                 let _ = write!(mark, " ({refused:.0} % refused)");
             }
-            let share =
-                if way == "empty" { String::new() } else { format!("{:.2}", of(samples, |s| s.per_second) / pgbench) };
+            let share = if ["empty", "bare read"].contains(&way) {
+                String::new()
+            } else {
+                format!("{:.2}", of(samples, |s| s.per_second) / pgbench)
+            };
             let _ = writeln!(
                 text,
                 "| {} | {way}{mark} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {share} |",
@@ -109,6 +114,19 @@ pub fn floors(measured: &[Measured], contests: &[Contest]) -> (String, bool) {
         let _ = writeln!(text, "| {name} | {is:.2} | {floor} | {goal} | {} |", if good { "met" } else { "MISSED" });
     }
     (text, met)
+}
+
+/// What nothing is asked of, and what is to be known: how much of a call is the read itself.
+pub fn told(measured: &[Measured]) -> Option<String> {
+    let one = measured.iter().find(|one| !one.bare.is_empty())?;
+    let service = |samples: &[Sample]| of(samples, |sample| sample.spent[&Role::Service]);
+    let (bare, ours, empty) = (service(&one.bare), service(&one.straight), service(&one.empty));
+    Some(format!(
+        "{}: {:.2} of the processor time of a bare read, which is {:.2} of the empty call's\n",
+        one.case.name,
+        ours / bare,
+        bare / empty
+    ))
 }
 
 /// A ratio, and whether less is better.

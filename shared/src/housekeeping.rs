@@ -12,7 +12,7 @@ use crate::{
 
 /// Deletes idempotency keys (X1) and outbox rows without a claim (X8) that are older than 48 hours, and buckets that have long
 /// been full.
-pub static JOB: Job = Job { name: "housekeeping", every: Duration::from_secs(600), step: sweep };
+pub static JOB: Job = Job { name: "housekeeping", every: Duration::from_secs(600), rests: 4, step: sweep };
 
 fn sweep(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
     Box::pin(async {

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use opentelemetry::{KeyValue, global};
 use tokio::sync::watch;
 
-use crate::{app::Tx, db::Db, error::Result, outbox::Wake};
+use crate::{app::Tx, clock, db::Db, error::Result, outbox::Wake};
 
 /// One kind of timed work of a service.
 pub struct Job {
@@ -15,6 +15,9 @@ pub struct Job {
     pub name: &'static str,
     /// How often it looks while nothing is due.
     pub every: Duration,
+    /// So many times as long as a step took, it rests before the next: 0 for what somebody waits for. Clearing up can be much at
+    /// once, and is not to take processors from calls.
+    pub rests: u32,
     /// Does the next thing that is due, in a transaction of its own that enters nobody yet. It claims with
     /// `for update skip locked`, or is one statement that is as good twice as once.
     pub step: for<'a> fn(&'a mut Tx) -> BoxFuture<'a, Result<Step>>,
@@ -35,17 +38,24 @@ pub(crate) async fn work(db: Db, job: &'static Job, wake: Wake, mut stop: watch:
     let lag = meter.f64_gauge("crewup.job.lag").with_unit("s").with_description("How late timed work was done").build();
     // Not `job`: Prometheus has that name for what it asked.
     let labels = [KeyValue::new("work", job.name)];
+    // Replicas that were started together need not look together.
+    let until_next_look = || job.every.mul_f64(rand::random_range(0.9..1.1));
     while !*stop.borrow() {
-        match step(&db, job, &wake).await {
+        let begun = clock::instant();
+        let pause = match step(&db, job, &wake).await {
             Ok(Some(late)) => {
                 lag.record(late.as_secs_f64(), &labels);
-                continue;
+                begun.elapsed() * job.rests
             }
-            Ok(None) => lag.record(0.0, &labels),
-            Err(error) => tracing::warn!(%error, job = job.name, "timed work failed; it is tried again"),
-        }
-        // Replicas that were started together need not look together.
-        let pause = job.every.mul_f64(rand::random_range(0.9..1.1));
+            Ok(None) => {
+                lag.record(0.0, &labels);
+                until_next_look()
+            }
+            Err(error) => {
+                tracing::warn!(%error, job = job.name, "timed work failed; it is tried again");
+                until_next_look()
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = stop.changed() => {}

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::{figures, model, store};
 
 /// Raises the level of what is due.
-pub(crate) const JOB: Job = Job { name: "escalation", every: Duration::from_millis(500), step };
+pub(crate) const JOB: Job = Job { name: "escalation", every: Duration::from_millis(500), rests: 0, step };
 
 fn step(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
     Box::pin(async {

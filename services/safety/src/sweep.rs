@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 use crate::store;
 
 /// Closes alerts 12 hours after their last window.
-pub(crate) const EXPIRE: Job = Job { name: "alert-expiry", every: Duration::from_secs(5), step: expire };
+pub(crate) const EXPIRE: Job = Job { name: "alert-expiry", every: Duration::from_secs(5), rests: 0, step: expire };
 /// Deletes places 30 days after the end.
-pub(crate) const WIPE: Job = Job { name: "place-wiping", every: Duration::from_secs(600), step: wipe };
+pub(crate) const WIPE: Job = Job { name: "place-wiping", every: Duration::from_secs(600), rests: 4, step: wipe };
 
 fn expire(tx: &mut Tx) -> BoxFuture<'_, Result<Step>> {
     Box::pin(async {

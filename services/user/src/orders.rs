@@ -24,7 +24,7 @@ use crate::store::{self, orders::Order};
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Enables the accounts of those whose ban ended by the clock (M4).
-pub(crate) const BAN_ENDS: Job = Job { name: "ban_ends", every: Duration::from_secs(5), step: ban_ends };
+pub(crate) const BAN_ENDS: Job = Job { name: "ban_ends", every: Duration::from_secs(5), rests: 0, step: ban_ends };
 
 /// Orders what the account is to be by the person's present standing. An erased person's order was written with the
 /// erasure, while the account was still known.
