@@ -110,8 +110,10 @@ fn call(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String> {
         (0, _) => "Writes".to_owned(),
         (kind, _) => camel(kinds.get_value(kind).ok_or("unknown quota")?.name().trim_start_matches("QUOTA_")),
     };
+    // A page, or what many ids name.
+    let bulk = method.input().get_field_by_name("page_size").is_some() || method.name().starts_with("BatchGet");
     Ok(format!(
-        "access: &[{}], also_while: &[{}], urgent: {}, callers: &{callers:?}, quota: Quota::{quota}, retry: Retry::{}, server_stream: {}",
+        "access: &[{}], also_while: &[{}], urgent: {}, bulk: {bulk}, callers: &{callers:?}, quota: Quota::{quota}, retry: Retry::{}, server_stream: {}",
         access.iter().map(|name| format!("Access::{name}")).collect::<Vec<_>>().join(", "),
         standings.iter().map(|name| format!("Standing::{name}")).collect::<Vec<_>>().join(", "),
         urgent,

@@ -102,6 +102,8 @@ pub mod call {
         pub also_while: &'static [Standing],
         /// Whether it is served though the service has more work than it can do (S13).
         pub urgent: bool,
+        /// Whether it answers with many things at once, a page or a batch, which may be large.
+        pub bulk: bool,
         /// The services that may make it, where services may (X3).
         pub callers: &'static [&'static str],
         /// What it counts against.

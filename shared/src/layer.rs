@@ -14,7 +14,9 @@ use tracing::Instrument as _;
 use crate::{
     app::Context,
     auth::{Identity, Role, Verifier},
+    bulkhead::Bulkhead,
     clock,
+    config::Config,
     error::{Error, ErrorReason, Result},
     quota::Quotas,
     telemetry::{self, CallFigures},
@@ -36,15 +38,17 @@ struct Gate {
     verifier: Arc<Verifier>,
     quotas: Quotas,
     slots: Semaphore,
+    bulkhead: Bulkhead,
     longest: Duration,
     figures: CallFigures,
 }
 
 impl EntryLayer {
-    /// At most `in_flight` calls at once, none longer than `longest`, and of one person as many as `quotas` says.
-    pub(crate) fn new(verifier: Arc<Verifier>, quotas: Quotas, in_flight: usize, longest: Duration) -> Self {
-        let slots = Semaphore::new(in_flight);
-        Self(Arc::new(Gate { verifier, quotas, slots, longest, figures: CallFigures::new() }))
+    /// What `config` bounds, and of one person as many calls as `quotas` says.
+    pub(crate) fn new(verifier: Arc<Verifier>, quotas: Quotas, config: &Config) -> Self {
+        let (slots, bulkhead) = (Semaphore::new(config.max_in_flight), Bulkhead::new(config.db_connections));
+        let longest = config.max_call();
+        Self(Arc::new(Gate { verifier, quotas, slots, bulkhead, longest, figures: CallFigures::new() }))
     }
 }
 
@@ -128,8 +132,12 @@ impl Gate {
             let workload = request.extensions().get::<Caller>().and_then(|caller| caller.0.clone());
             let context = self.context(request.headers(), workload.as_deref(), call).await?;
             request.extensions_mut().insert(context);
+            let place = if call.bulk && !call.urgent { Some(self.bulkhead.enter().await?) } else { None };
             let Ok(response) = inner.call(request).await;
-            Ok(response)
+            Ok(match place {
+                Some(place) => place.until_sent(response),
+                None => response,
+            })
         };
         match tokio::time::timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(done)) => done,

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub(crate) mod bulkhead;
 pub mod clock;
 pub mod config;
 pub mod convert;

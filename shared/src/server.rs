@@ -297,7 +297,7 @@ pub fn start(
         .max_connection_age(CONNECTION_AGE)
         // Streams are told to go on elsewhere when their own time is over, which is not before this.
         .max_connection_age_grace(config.max_stream() + config.grace())
-        .layer(EntryLayer::new(Arc::clone(&verifier), quotas, config.max_in_flight, config.max_call()))
+        .layer(EntryLayer::new(Arc::clone(&verifier), quotas, config))
         .add_routes(routes)
         .serve_with_incoming_shutdown(
             tls::connections(TcpIncoming::from(listener).with_nodelay(Some(true)), tls.clone()),

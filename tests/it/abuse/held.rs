@@ -13,7 +13,7 @@ use crate::{
 
 /// Frames after which a connection that is still open counts as one that stays.
 const MOST: u64 = 20_000;
-const WITHOUT_TLS: [&str; 3] = ["CREWUP_TLS_CERT_FILE", "CREWUP_TLS_KEY_FILE", "CREWUP_TLS_CA_FILE"];
+pub(super) const WITHOUT_TLS: [&str; 3] = ["CREWUP_TLS_CERT_FILE", "CREWUP_TLS_KEY_FILE", "CREWUP_TLS_CA_FILE"];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Held {

@@ -4,6 +4,7 @@
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "the bench's own")]
 #[path = "../../../bench/src/abuse/attacks.rs"]
 mod attacks;
+mod bulk;
 mod ended;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "the bench's own")]
 #[path = "../../../bench/src/abuse/frames.rs"]

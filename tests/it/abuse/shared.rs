@@ -18,7 +18,7 @@ use super::{
 use crate::live::edge::{Edge, plain};
 
 /// Makes the attacker's list an answer of 1.5 MB.
-async fn large(mesh: &Mesh, attacker: &Persona) {
+pub(super) async fn large(mesh: &Mesh, attacker: &Persona) {
     for _ in 0..20 {
         let made = join_all((0..5).map(|_| attacker.create(party(None)))).await;
         made.into_iter().for_each(|made| drop(made.unwrap()));
@@ -72,7 +72,7 @@ fn first_call(bytes: &[u8]) -> usize {
     bytes.len() - rest.len()
 }
 
-fn called(name: &str) -> Attack {
+pub(super) fn called(name: &str) -> Attack {
     attacks::all().into_iter().find(|attack| attack.name.starts_with(name)).unwrap()
 }
 
@@ -154,7 +154,7 @@ async fn what_one_caller_resets_does_not_break_the_calls_of_others() {
 }
 
 /// Waits until it is so.
-async fn until(is_so: impl AsyncFn() -> bool) {
+pub(super) async fn until(is_so: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
