@@ -5,7 +5,7 @@
 : "${CREWUP_EDGE_ADMIN_PORT:=9901}"    # Envoy's own pages
 : "${CREWUP_ISSUER_PORT:=8180}"        # the development issuer
 : "${CREWUP_DB_PORT:=5432}"            # PostgreSQL
-: "${CREWUP_BENCH_DB_PORT:=45432}"    # the PostgreSQL of ./dev bench
+: "${CREWUP_BENCH_DB_PORT:=15433}"    # the PostgreSQL of ./dev bench
 : "${CREWUP_EVENT_PORT:=50051}"        # gRPC, and the plain ports of health and metrics
 : "${CREWUP_GROUP_PORT:=50052}"
 : "${CREWUP_USER_PORT:=50053}"
