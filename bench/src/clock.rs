@@ -69,18 +69,30 @@ fn everybody() -> Vec<One> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(|pid: u32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The name, in brackets, may hold anything.
-            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-            let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+            let fields = fields(&format!("/proc/{pid}/stat"))?;
             Some(One {
                 pid,
-                parent: fields.get(1)?.parse().ok()?,
-                used: (ticks(11) + ticks(12)) / TICKS,
-                dead_children: (ticks(13) + ticks(14)) / TICKS,
+                parent: *fields.get(1)? as u32,
+                used: used(&fields),
+                dead_children: (fields.get(13)? + fields.get(14)?) / TICKS,
             })
         })
         .collect()
+}
+
+/// Seconds of processor time of the thread that asks.
+pub fn of_this_thread() -> f64 {
+    fields("/proc/thread-self/stat").map_or(0.0, |fields| used(&fields))
+}
+
+/// The fields of a `stat` after the name, which stands in brackets and may hold anything. What is no number is 0.
+fn fields(path: &str) -> Option<Vec<f64>> {
+    let stat = fs::read_to_string(path).ok()?;
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect())
+}
+
+fn used(fields: &[f64]) -> f64 {
+    fields.iter().skip(11).take(2).sum::<f64>() / TICKS
 }
 
 /// User, nice and system time of the machine. Interrupts are nobody's.

@@ -196,7 +196,8 @@ async fn idle(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     const STREAMS: u64 = 10_000;
     const WATCHED: Duration = Duration::from_secs(10);
     eprintln!("{STREAMS} idle streams");
-    let processes = bench.processes(bench.host.service("group")?);
+    let group = bench.host.service("group")?;
+    let processes = bench.processes(group);
     let listeners: Vec<_> = (0..STREAMS).map(|n| listener(1 + n / 10, n)).collect();
     // Tokens and people are known before: what is measured is the streams.
     let (at, known) = (Cell::new(0), listeners.clone());
@@ -205,15 +206,14 @@ async fn idle(bench: &Bench) -> Result<Vec<Figure>, Failure> {
         let request = GetGroupRequest { group_id: crew.to_string() }.encode_to_vec().into();
         Some(Call { path: "/crewup.group.v1.GroupService/GetGroup", caller: *caller, request })
     };
-    let addr = bench.host.service("group")?.addr;
-    crate::load::run(addr, &bench.tokens, 16, Duration::from_secs(60), Rc::new(next)).await?;
-    let before = resident(processes.service)?;
+    crate::load::run(group.addr, &bench.tokens, 16, Duration::from_secs(60), Rc::new(next)).await?;
+    let before = group.resident()?;
     let local = LocalSet::new();
     let (grown, busy) = local
         .run_until(async {
             let _inbox = open(bench, listeners, 100, Instant::now()).await?;
             tokio::time::sleep(Duration::from_secs(3)).await;
-            let grown = resident(processes.service)? - before;
+            let grown = group.resident()? - before;
             let spent = processes.spent();
             tokio::time::sleep(WATCHED).await;
             let spent = clock::between(&spent, &processes.spent());
@@ -227,13 +227,6 @@ async fn idle(bench: &Bench) -> Result<Vec<Figure>, Failure> {
         figure("the service under 10,000 idle streams", busy.0, "% of a processor", 3.0),
         figure("PostgreSQL under 10,000 idle streams", busy.1, "% of a processor", 5.0),
     ])
-}
-
-/// The resident memory of a process, in KiB.
-fn resident(pid: u32) -> Result<f64, Failure> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).ok_or("no VmRSS")?;
-    Ok(line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?)
 }
 
 /// How late, and how many.

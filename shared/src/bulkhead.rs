@@ -10,7 +10,7 @@ use tonic::body::Body;
 
 use crate::error::{Error, ErrorReason, Result};
 
-/// So long a call waits for a place: as long as for a connection, without which it would not get on.
+/// So long a call waits for a place: half of what it may wait for a connection, which comes after.
 const WAIT: Duration = Duration::from_millis(500);
 
 /// The places of a process.

@@ -21,7 +21,7 @@ use super::{
     attacks::{Attack, Victim, polite},
     frames::{Frame, GOAWAY, RST_STREAM},
 };
-use crate::Failure;
+use crate::{Failure, clock};
 
 /// How far it got.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +72,7 @@ fn run(attack: &Attack, victim: &Victim, addr: SocketAddr, time: Duration) -> Re
     }
     runtime.block_on(local);
     let mut told = told.borrow().clone();
-    told.spent = processor_time()?;
+    told.spent = clock::of_this_thread();
     Ok(told)
 }
 
@@ -165,12 +165,4 @@ async fn read(
         }
     }
     Ok(())
-}
-
-/// Seconds that this thread has worked.
-fn processor_time() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/thread-self/stat")?;
-    let fields = stat.rsplit_once(')').ok_or("no times")?.1.split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / 100.0)
 }

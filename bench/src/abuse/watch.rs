@@ -19,10 +19,7 @@ const OPEN: [&str; 4] = [
 
 /// Resident memory, in MiB.
 pub fn resident(process: &Process) -> Result<f64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).ok_or("no VmRSS")?;
-    let kibibytes: f64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
-    Ok(kibibytes / 1024.0)
+    Ok(process.resident()? / 1024.0)
 }
 
 /// Connections that were made to `addr` and are open at its side.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crewup_proto::event::ListEventsRequest;
-use crewup_tests::{Mesh, persona::party, refusal::reason};
+use crewup_tests::refusal::reason;
 use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -17,8 +17,7 @@ use super::{
     attacks::Victim,
     frames::{END_STREAM, Frame, HEADERS},
     held::WITHOUT_TLS,
-    shared::{called, large, until},
-    victim,
+    shared::{called, scene, until},
 };
 use crate::{live::edge::plain, process::Process};
 
@@ -37,11 +36,7 @@ async fn ask(victim: &Victim, service: SocketAddr, refused: &AtomicUsize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_has_as_many_large_answers_under_way_as_it_has_places_and_serves_all_else() {
-    let mesh = Mesh::start().await;
-    let (host, attacker) = (mesh.person("host"), mesh.person("attacker"));
-    let event = host.create(party(None)).await.unwrap();
-    large(&mesh, &attacker).await;
-    let victim = victim(&attacker).await;
+    let (mesh, host, event, victim) = scene().await;
     let settings = [("CREWUP_USER_URL", "http://127.0.0.1:1"), ("CREWUP_DB_CONNECTIONS", "6")];
     let service = Process::start_without(&mesh, "event", &settings, &WITHOUT_TLS);
     service.ready().await;

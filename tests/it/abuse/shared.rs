@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use crewup_proto::event::Event;
 use crewup_tests::{Mesh, Persona, persona::party};
 use futures_util::future::join_all;
 use tokio::{
@@ -18,7 +19,7 @@ use super::{
 use crate::live::edge::{Edge, plain};
 
 /// Makes the attacker's list an answer of 1.5 MB.
-pub(super) async fn large(mesh: &Mesh, attacker: &Persona) {
+async fn large(mesh: &Mesh, attacker: &Persona) {
     for _ in 0..20 {
         let made = join_all((0..5).map(|_| attacker.create(party(None)))).await;
         made.into_iter().for_each(|made| drop(made.unwrap()));
@@ -28,6 +29,16 @@ pub(super) async fn large(mesh: &Mesh, attacker: &Persona) {
         .execute(&mut mesh.db.connect().await)
         .await
         .unwrap();
+}
+
+/// A mesh, an honest person with an event, and whom an attacker with large answers asks.
+pub(super) async fn scene() -> (Mesh, Persona, Event, Victim) {
+    let mesh = Mesh::start().await;
+    let (host, attacker) = (mesh.person("host"), mesh.person("attacker"));
+    let event = host.create(party(None)).await.unwrap();
+    large(&mesh, &attacker).await;
+    let victim = victim(&attacker).await;
+    (mesh, host, event, victim)
 }
 
 /// How many bytes of a large answer come to who takes 64 KiB of it every tenth of a second, and what comes in the end.
@@ -78,11 +89,7 @@ pub(super) fn called(name: &str) -> Attack {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_nobody_reads_hold_up_nobody_else_and_who_reads_slowly_gets_all() {
-    let mesh = Mesh::start().await;
-    let (host, attacker) = (mesh.person("host"), mesh.person("attacker"));
-    let event = host.create(party(None)).await.unwrap();
-    large(&mesh, &attacker).await;
-    let victim = victim(&attacker).await;
+    let (mesh, host, event, victim) = scene().await;
     // Else the edge would try again, and then give up, what has not come in a second: they shall wait.
     let patient = |text| replaced(text, "per_try_timeout: 1s", "per_try_timeout: 20s");
     let edge = Edge::changed(&replicas(&mesh), patient).await;
@@ -104,11 +111,7 @@ async fn answers_that_nobody_reads_hold_up_nobody_else_and_who_reads_slowly_gets
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_memory_runs_out_the_edge_ends_what_holds_most_and_goes_on() {
-    let mesh = Mesh::start().await;
-    let (host, attacker) = (mesh.person("host"), mesh.person("attacker"));
-    let event = host.create(party(None)).await.unwrap();
-    large(&mesh, &attacker).await;
-    let victim = victim(&attacker).await;
+    let (mesh, host, event, victim) = scene().await;
     let small = |text| {
         let text = replaced(text, "stream_flush_timeout: 30s", "stream_flush_timeout: 1s");
         let text = replaced(text, "{max_stream_duration: 20s,", "{max_stream_duration: 3s,");
