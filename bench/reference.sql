@@ -29,7 +29,7 @@ from generate_series(1::bigint, 1000000) n,
     lateral (select date_trunc('minute', now()) + (n - 850000) / 850000.0 * interval '730 days' as at) s,
     lateral (select s.at, least(s.at::timestamp, localtimestamp) - interval '14 days' as made) t;
 
--- Three of each event, some more than there are seats.
+-- Three of each event.
 insert into event_attendees (event_id, user_id, status, created_at, updated_at)
 select e.id, pg_temp.id(1, 1 + (e.n * 31 + k * 50000) % 200000), (array['going', 'going', 'interested'])[1 + k],
        e.created_at, e.created_at
@@ -51,8 +51,8 @@ from generate_series(1::bigint, 5000000) n;
 
 insert into ratings (id, rated_user_id, rater_user_id, rating, comment, event_id, created_at)
 select pg_temp.id(5, n), pg_temp.id(1, 1 + (n * 31) % 200000), pg_temp.id(1, 1 + (n * 31 + 50000) % 200000), 1 + n % 5,
-       'Again', pg_temp.id(2, n), localtimestamp - interval '1 year'
-from generate_series(1::bigint, 400000) n;
+       'Again', e.id, e.event_end::timestamp + interval '1 day'
+from generate_series(1::bigint, 400000) n join events e on e.id = pg_temp.id(2, n) and not e.is_cancelled;
 
 insert into safety_alerts (id, user_id, group_id, batch_id, latitude, longitude, alert_type, message, created_at, resolved_at)
 select pg_temp.id(6, n), pg_temp.id(1, 1 + (n * 310) % 200000), pg_temp.id(3, n), pg_temp.id(7, n), 47.1, 8.5, 'help', 'Come',

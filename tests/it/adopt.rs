@@ -63,7 +63,7 @@ values (uuid(3), uuid(5), '2025-07-10 09:00', '2025-07-10 09:05');
 const ALL_ROWS: &str =
     "users 3, events 1, groups 1, group_members 3, messages 1, ratings 1, safety_alerts 1, event_attendees 3";
 
-/// What `uuid(n)` makes.
+/// What `uuid(n)` makes, whose digits are taken for hexadecimal ones.
 fn id(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
@@ -224,6 +224,44 @@ async fn m1_m5_e8_services_serve_an_adopted_database_and_whom_it_bans_is_out() {
     host.say(&crew, "Still here").await.unwrap();
     let read = host.read(&crew, None, 10).await.unwrap();
     assert_eq!(read.last_sequence, 3, "two messages, and one who left: {read:?}");
+}
+
+#[tokio::test]
+async fn e20_whoever_comes_to_a_private_event_of_an_adopted_database_is_let_in() {
+    let (db, mut conn) = reference().await;
+    let everybody = ["host", "going", "interested", "member", "declined", "outsider"];
+    for (n, name) in everybody.iter().enumerate() {
+        sqlx::query(
+            "insert into users (id, keycloak_id, email, first_name, last_name) values (uuid($1), $2, $3, 'f', 'l')",
+        )
+        .bind(i32::try_from(n).unwrap() + 1)
+        .bind(crewup_issuer::subject(name).to_string())
+        .bind(format!("{name}@crewup.test"))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    }
+    conn.execute(
+        "insert into events (id, creator_id, name, address, event_start, is_public)
+         values (uuid(20), uuid(1), 'n', 'a', now() + interval '1 day', false);
+         insert into event_attendees (event_id, user_id, status)
+         values (uuid(20), uuid(2), 'going'), (uuid(20), uuid(3), 'interested'), (uuid(20), uuid(5), 'not_going');
+         insert into groups (id, event_id, name) values (uuid(30), uuid(20), 'g');
+         insert into group_members (group_id, user_id, is_admin) values (uuid(30), uuid(2), true), (uuid(30), uuid(4), false)",
+    )
+    .await
+    .unwrap();
+    let adopted = adopt(&mut conn, "UTC", false).await.unwrap();
+    assert_eq!(adopted.let_in, 3);
+    let mesh = Mesh::with(db, crewup_tests::mesh::issuer().await, &[]).await;
+    let (event, crew) = (id(0x20).to_string(), id(0x30).to_string());
+    for name in ["host", "going", "interested", "member"] {
+        mesh.person(name).get(&event).await.unwrap_or_else(|refused| panic!("{name}: {refused}"));
+    }
+    for name in ["declined", "outsider"] {
+        assert_eq!(reason(mesh.person(name).get(&event).await), "NOT_FOUND", "{name}");
+    }
+    mesh.person("member").say(&crew, "Still here").await.unwrap();
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ pub struct Adopted {
     pub oversold: i64,
     /// Members of crews who have no RSVP that says `going`. They stay members.
     pub uninvited: i64,
+    /// People who come to a private event, think of it, or are in a crew for it: they have access (E20).
+    pub let_in: u64,
 }
 
 impl fmt::Display for Adopted {
@@ -58,7 +60,8 @@ impl fmt::Display for Adopted {
         }
         writeln!(f, "{} bans carried over", self.banned)?;
         writeln!(f, "{} events are oversold: each has as many seats as people go to it", self.oversold)?;
-        write!(f, "{} members of crews do not go to the event: they stay", self.uninvited)
+        writeln!(f, "{} members of crews do not go to the event: they stay", self.uninvited)?;
+        write!(f, "{} people are let in to the private events that they come to, or have a crew for", self.let_in)
     }
 }
 
@@ -126,6 +129,7 @@ async fn within(db: &mut PgConnection, zone: &str) -> Result<Adopted, Failure> {
     create_roles(db).await?;
     MIGRATOR.run_direct(Some(1), &mut *db, true).await?;
     MIGRATOR.run_direct(None, &mut *db, false).await?;
+    adopted.let_in = let_in(db).await?;
     for person in &banned {
         ban(db, *person, None, REASON).await?;
     }
@@ -312,6 +316,20 @@ async fn take_bans(db: &mut PgConnection, own: &[Piece]) -> Result<Vec<Uuid>, Fa
     let banned = sqlx::query_scalar("select id from users where is_banned order by id").fetch_all(&mut *db).await?;
     run(db, flag, Some("alter table users drop column is_banned".into())).await?;
     Ok(banned)
+}
+
+/// Gives access to private events (E20), of which the old database knew nothing: it let in whoever was there.
+async fn let_in(db: &mut PgConnection) -> Result<u64, Failure> {
+    let sql = "insert into event_access (event_id, user_id, created_at)
+        select e.id, p.user_id, crewup.now()
+        from events e
+        join (
+            select a.event_id, a.user_id from event_attendees a where a.status in ('going', 'interested')
+            union
+            select g.event_id, m.user_id from group_members m join groups g on g.id = m.group_id
+        ) p on p.event_id = e.id
+        where not e.is_public and p.user_id <> e.creator_id";
+    Ok(db.execute(sql).await?.rows_affected())
 }
 
 /// The rows of each table of the reference.
