@@ -32,14 +32,12 @@ pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<S
     let id = MessageId::new();
     let message = match cx.once(request_id, req, id.0).await? {
         Once::First => {
-            // Not held: nobody but the sender, who is entered, can end the membership, unless the crew is archived, and
-            // that is seen below.
-            let Some(chat) = store::messages::chat(cx.db(), crew, caller).await? else {
+            let Some((chat, sent)) = store::messages::send(cx.db(), id, crew, caller, &content, now).await? else {
                 return Err(why_not(cx, crew).await?);
             };
             chat.must_be_open()?;
             cx.tx.touch(crew);
-            match store::messages::send(cx.db(), id, crew, caller, &content, now).await? {
+            match sent {
                 Sent::Stored(message) => {
                     cx.tx.count(&figures::SENT, "message");
                     message

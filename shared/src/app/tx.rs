@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use crewup_proto::call::Standing;
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::{
@@ -30,10 +30,10 @@ pub struct Tx {
 impl Tx {
     /// Begins, and enters `people`: takes their locks in id order, then reads their standing (X6). Nobody is entered by
     /// timed work and by reactions, which learn from what they claim whom they act on. Handlers never begin; [`super::Accounts`]
-    /// does, which comes before any call is a person's.
+    /// does, which comes before any call is a person's. One round trip (ADR 27).
     pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
         let mut lease = db.lease().await?;
-        lease.execute("begin").await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(begun_and_entered(people))).fetch_all(&mut *lease).await?;
         let mut tx = Self {
             lease,
             now: DateTime::UNIX_EPOCH,
@@ -42,31 +42,26 @@ impl Tx {
             touched: Vec::new(),
             noted: Vec::new(),
         };
-        if people.is_empty() {
-            tx.now = sqlx::query_scalar!(r#"select crewup.now() as "now!""#).fetch_one(&mut *tx.lease).await?;
-        } else {
-            tx.enter(people).await?;
+        for row in rows {
+            tx.now = row.try_get("entered_at")?;
+            if let Some(person) = row.try_get::<Option<Uuid>, _>("user_id")? {
+                tx.standings.insert(UserId(person), standing::parse(row.try_get("state")?)?);
+            }
         }
         Ok(tx)
     }
 
     /// Enters one person; for reactions, which learn whom they act on from the claim that they hold.
     pub async fn enter_person(&mut self, person: UserId) -> Result<()> {
-        self.enter(&[person.0]).await
-    }
-
-    async fn enter(&mut self, people: &[Uuid]) -> Result<()> {
-        let rows = sqlx::query!(
-            r#"select entered_at as "entered_at!", user_id as "user_id!: UserId", state as "state!"
-               from crewup.enter($1, $2)"#,
-            people[0],
-            &people[1..],
+        let entered = sqlx::query!(
+            r#"select entered_at as "entered_at!", state as "state!" from crewup.enter($1, '{}')"#,
+            person.0
         )
-        .fetch_all(&mut *self.lease)
+        .fetch_optional(&mut *self.lease)
         .await?;
-        for row in rows {
-            self.now = row.entered_at;
-            self.standings.insert(row.user_id, standing::parse(&row.state)?);
+        if let Some(entered) = entered {
+            self.now = entered.entered_at;
+            self.standings.insert(person, standing::parse(&entered.state)?);
         }
         Ok(())
     }
@@ -120,4 +115,16 @@ impl Tx {
         self.noted.iter().for_each(Noted::record);
         Ok(())
     }
+}
+
+/// Begins and enters: text without parameters, of ids alone, for two statements with parameters are two round trips.
+fn begun_and_entered(people: &[Uuid]) -> String {
+    let Some((first, others)) = people.split_first() else {
+        return "begin; select crewup.now() as entered_at, null::uuid as user_id, null::text as state".to_owned();
+    };
+    let others: Vec<_> = others.iter().map(Uuid::to_string).collect();
+    format!(
+        "begin; select entered_at, user_id, state from crewup.enter('{first}'::uuid, '{{{}}}'::uuid[])",
+        others.join(",")
+    )
 }

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use crate::model::{Chat, Deleter, Message, RATE_COUNT, RATE_SECONDS};
 
-/// What became of a message that was sent.
+/// What became of a message that was sent, as far as the database decides.
 pub(crate) enum Sent {
     /// It is in the timeline.
     Stored(Message),
@@ -20,27 +20,12 @@ pub(crate) enum Sent {
     TooMany(DateTime<Utc>),
 }
 
-/// What decides whether a member can write. None: the sender is no member, or sees no such crew.
-#[tracing::instrument(skip_all)]
-pub(crate) async fn chat(db: &mut PgConnection, crew: GroupId, sender: UserId) -> Result<Option<Chat>> {
-    let chat = sqlx::query_as!(
-        Chat,
-        r#"select e.effective_end as "effective_end!", e.cancelled_at as event_cancelled_at, crewup.now() as "now!"
-           from groups g
-           join group_members m on m.group_id = g.id and m.user_id = $2
-           join crewup.api_events_seen_by($2, false) e on e.id = g.event_id
-           where g.id = $1"#,
-        crew.0,
-        sender.0,
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(chat)
-}
-
 /// Sends a message, unless its sender has sent [`RATE_COUNT`] in the last [`RATE_SECONDS`]. The sender is entered, so that
 /// the count is exact; the crew's row of counters is locked by what it gives the message's number. An archived crew has no
-/// members (G10).
+/// members (G10). Answers also what decides whether the chat can be written, for the caller to look at: an error undoes what
+/// was sent. None: the sender is no member, or sees no such crew.
+///
+/// The membership is not held: nobody but the sender, who is entered, can end it, unless the crew is archived.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn send(
     db: &mut PgConnection,
@@ -49,9 +34,15 @@ pub(crate) async fn send(
     sender: UserId,
     content: &str,
     now: DateTime<Utc>,
-) -> Result<Sent> {
+) -> Result<Option<(Chat, Sent)>> {
     let row = sqlx::query!(
-        r#"with latest as (
+        r#"with chat as (
+             select e.effective_end, e.cancelled_at
+             from groups g
+             join group_members m on m.group_id = g.id and m.user_id = $3
+             join crewup.api_events_seen_by($3, false) e on e.id = g.event_id
+             where g.id = $2
+         ), latest as (
              select m.sent_at from messages m
              where m.sender_id = $3 and m.group_id = $2
              order by m.sequence desc
@@ -62,16 +53,17 @@ pub(crate) async fn send(
              having count(*) >= $6
          ), seats as (
              update group_seats set last_sequence = last_sequence + 1
-             where group_id = $2 and members > 0 and not exists (select from full_until)
+             where group_id = $2 and members > 0 and exists (select from chat) and not exists (select from full_until)
              returning last_sequence
          ), sent as (
              insert into messages (id, group_id, sender_id, content, sequence, sent_at, updated_at)
              select $1, $2, $3, $4, last_sequence, $5, $5 from seats
              returning sequence
          )
-         select (select sequence from sent) as sequence, (select free_at from full_until) as free_at,
+         select c.effective_end as "effective_end!", c.cancelled_at as event_cancelled_at, crewup.now() as "now!",
+                (select sequence from sent) as sequence, (select free_at from full_until) as free_at,
                 u.first_name as "first_name!", u.last_name as "last_name!"
-         from api_users u where u.id = $3"#,
+         from chat c, api_users u where u.id = $3"#,
         id.0,
         crew.0,
         sender.0,
@@ -80,13 +72,15 @@ pub(crate) async fn send(
         RATE_COUNT,
         f64::from(RATE_SECONDS),
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
+    let Some(row) = row else { return Ok(None) };
+    let chat = Chat { effective_end: row.effective_end, event_cancelled_at: row.event_cancelled_at, now: row.now };
     if let Some(free_at) = row.free_at {
-        return Ok(Sent::TooMany(free_at));
+        return Ok(Some((chat, Sent::TooMany(free_at))));
     }
-    let Some(sequence) = row.sequence else { return Ok(Sent::Archived) };
-    Ok(Sent::Stored(Message {
+    let Some(sequence) = row.sequence else { return Ok(Some((chat, Sent::Archived))) };
+    let message = Message {
         id,
         group_id: crew,
         sequence,
@@ -99,7 +93,8 @@ pub(crate) async fn send(
         edited_at: None,
         deleted_at: None,
         deleted_as: None,
-    }))
+    };
+    Ok(Some((chat, Sent::Stored(message))))
 }
 
 /// One message, whoever may see it: that is for the caller to look at.
