@@ -170,5 +170,27 @@ join member m on m.j = s % 10
 join drawn d on d.n = m.event
 order by m.c, s;
 
+-- Calls for help of nights that are over, each answered by one of the crew. Tables that were analysed while they were empty are
+-- read as if they stayed so: no database that runs is like that.
+create temp table help as
+select m.c, m.id as crew, bench.id(6, m.c) as batch, bench.id(1, m.person) as person, d.event_start + interval '1 hour' as at
+from member m join drawn d on d.n = m.event
+where m.j = 3 and m.c % 5 = 1 and not m.comes and d.event_start < now() - interval '1 day';
+
+insert into alert_batches (id, user_id, state, raised_at, level, created_at, updated_at, expires_at, closed_at, resolved_by, resolved_as)
+select h.batch, h.person, 'resolved', h.at, 1, h.at, h.at, h.at + interval '12 hours', h.at + interval '20 minutes', h.person, 'sender'
+from help h order by h.c;
+
+insert into safety_alerts (id, user_id, group_id, batch_id, alert_type, message, created_at, resolved_at, resolved_by_user_id, updated_at)
+select bench.id(7, h.c), h.person, h.crew, h.batch, 'help', 'By the side entrance', h.at, h.at + interval '20 minutes', h.person,
+       h.at + interval '20 minutes'
+from help h order by h.c;
+
+insert into alert_recipients (batch_id, user_id, published_at, delivered_at, answer, answered_at)
+select h.batch, bench.id(1, m.person), h.at, h.at + interval '1 second', case when m.j = 5 then 'on_my_way' end,
+       case when m.j = 5 then h.at + interval '1 minute' end
+from help h join member m on m.c = h.c and m.j <> 3
+order by h.c, m.j;
+
 reset session_replication_role;
 vacuum (freeze, analyze);

@@ -13,14 +13,17 @@ bench() {
     cargo build --quiet --release -p crewup-bench "${BINARIES[@]}"
     trap 'pg_stop "$BENCH_HOME"' EXIT
     trap 'exit 130' INT TERM
-    pg_start "$BENCH_HOME" "$CREWUP_BENCH_DB_PORT" -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min \
-        -c autovacuum=off
+    need_certificates "$MESH"
+    # With TLS for who asks for it, so that what it costs can be measured.
+    # shellcheck disable=SC2046 # options
+    pg_start "$BENCH_HOME" "$CREWUP_BENCH_DB_PORT" $(pg_tls "$BENCH_HOME") -c hba_file="$BENCH_HOME/data/pg_hba.conf" \
+        -c shared_buffers=4GB -c max_wal_size=8GB -c checkpoint_timeout=30min -c autovacuum=off
     if [ "${1:-}" = --adopt ]; then adopting "$BENCH_HOME"; return; fi
     # Another world for other rows or another schema, and after a week, for its events are to come.
     world=world_$(date +%G_%V)_$(cat bench/fill.sql migrations/*.sql | sha256sum | cut -c1-8)
     fill "$BENCH_HOME" "$world"
-    CREWUP_BENCH_SOCKET=$BENCH_HOME target/release/crewup-bench --world "$world" --binaries target/release \
-        --pgbench "$PG_BIN/pgbench" --envoy .tools/bin/envoy "$@"
+    target/release/crewup-bench --world "$world" --socket "$BENCH_HOME" --port "$CREWUP_BENCH_DB_PORT" \
+        --binaries target/release --pgbench "$PG_BIN/pgbench" --envoy .tools/bin/envoy --mesh "$MESH" "$@"
 }
 
 # fill HOME WORLD: the database that the bench copies, if it is not there.

@@ -15,6 +15,12 @@ use crate::{
     world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
 };
 
+pub const NOTIFY: &str = "SendMessage, against the same with NOTIFY in its transaction";
+/// NOTIFY's lock is held until the commit is on disk. By this PostgreSQL waits before each flush: what a network's disk or a synchronous
+/// standby takes longer than the disk of this machine.
+pub const NOTIFY_FAR: &str = "SendMessage, against the same with NOTIFY, where a flush takes a millisecond more";
+const FAR: [&str; 2] = ["set commit_delay = 1000", "set commit_siblings = 0"];
+
 /// So many answer to a hot event.
 const HOT_CALLERS: u64 = 6_000;
 
@@ -34,7 +40,7 @@ pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Contest>, Failure> {
         contests.push(hot_event(bench).await?);
     }
     if wanted(only, "SendMessage") {
-        contests.push(notify(bench).await?);
+        contests.extend(notify(bench).await?);
     }
     if wanted(only, "SearchEvents place") {
         contests.push(place(bench).await?);
@@ -82,8 +88,8 @@ async fn sell(bench: &Bench, server: &Process, event: u64) -> Result<f64, Failur
     Ok(done.per_second())
 }
 
-/// SendMessage as it is, against itself with NOTIFY in its transaction.
-async fn notify(bench: &Bench) -> Result<Contest, Failure> {
+/// SendMessage as it is, against itself with NOTIFY in its transaction; with this machine's disk, and with one that is further away.
+async fn notify(bench: &Bench) -> Result<[Contest; 2], Failure> {
     bench
         .world
         .execute(
@@ -94,28 +100,30 @@ async fn notify(bench: &Bench) -> Result<Contest, Failure> {
         )
         .await?;
     let listeners = Listeners::start(bench.world.url("group"), "crews").await?;
+    let near = sending(bench, NOTIFY).await?;
+    bench.world.configure(FAR).await?;
+    let far = sending(bench, NOTIFY_FAR).await;
+    bench.world.configure(["reset commit_delay", "reset commit_siblings"]).await?;
+    let heard = listeners.end()?;
+    if heard == 0 {
+        return Err("nobody heard of a message".into());
+    }
+    let remark = format!("{} listeners, of which each heard of {heard} messages in both", listeners::COUNT);
+    Ok([near, far?].map(|contest| Contest { remark: remark.clone(), ..contest }))
+}
+
+async fn sending(bench: &Bench, name: &'static str) -> Result<Contest, Failure> {
     let case = calls::all().into_iter().find(|case| case.name == "SendMessage").ok_or("no SendMessage")?;
     let service = bench.host.service("group")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..bench.rounds {
-        eprintln!("round {}: SendMessage and NOTIFY", round + 1);
+        eprintln!("round {}: {name}", round + 1);
         ours.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
         bench.world.execute("alter table messages enable trigger bench_tell").await?;
         theirs.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
         bench.world.execute("alter table messages disable trigger bench_tell").await?;
     }
-    let heard = listeners.end()?;
-    if heard == 0 {
-        return Err("nobody heard of a message".into());
-    }
-    let remark = format!("{} listeners, of which each heard of {heard} messages", listeners::COUNT);
-    Ok(Contest {
-        name: "SendMessage, against the same with NOTIFY in its transaction",
-        unit: "calls/s",
-        ours,
-        theirs,
-        remark,
-    })
+    Ok(Contest { name, unit: "calls/s", ours, theirs, remark: String::new() })
 }
 
 /// The statement of a place search in the dense town, against one led by the reference's index (latitude, longitude); and

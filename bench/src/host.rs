@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -47,6 +47,8 @@ impl Drop for Process {
 pub struct Places {
     pub binaries: PathBuf,
     pub envoy: PathBuf,
+    /// The certificates of the mesh.
+    pub mesh: PathBuf,
     /// For logs and Envoy's configuration.
     pub folder: PathBuf,
 }
@@ -55,7 +57,8 @@ pub struct Places {
 pub struct Host {
     services: Vec<(&'static str, Process)>,
     pub envoy: Process,
-    _collector: Process,
+    collector: Process,
+    issuer: String,
 }
 
 impl Host {
@@ -66,30 +69,34 @@ impl Host {
         let addrs: Vec<(&str, SocketAddr)> =
             SERVICES.iter().map(|service| Ok((*service, free()?))).collect::<Result<_, Failure>>()?;
         let mut services = Vec::new();
+        let peers: Vec<_> = addrs
+            .iter()
+            .map(|(peer, addr)| (format!("CREWUP_{}_URL", peer.to_uppercase()), format!("http://{addr}")))
+            .collect();
         for (service, addr) in &addrs {
-            let plain = free()?;
-            let mut command = Command::new(places.binaries.join(format!("crewup-{service}")));
-            for (peer, addr) in &addrs {
-                command.env(format!("CREWUP_{}_URL", peer.to_uppercase()), format!("http://{addr}"));
-            }
-            command
-                .env("DATABASE_URL", world.url(service))
-                .env("CREWUP_MODE", "development")
-                .env("CREWUP_ISSUER", issuer.url())
-                .env("CREWUP_CLIENT_SECRET", "crewup_dev_secret")
-                .env("CREWUP_QUOTA_PERCENT", "1000000")
-                .env("CREWUP_LISTEN", addr.to_string())
-                .env("CREWUP_PLAIN_LISTEN", plain.to_string())
-                .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.addr))
-                .env("RUST_LOG", "info");
-            services.push((*service, spawn(places, service, *addr, plain, &mut command)?));
+            let mut command = service_at(places, service, *addr, &world.url(service), issuer.url(), collector.addr);
+            services.push((*service, start(places, service, *addr, command.envs(peers.iter().cloned()))?));
         }
         for (_, addr) in &addrs {
             listening(*addr).await?;
         }
-        let envoy = edge(places, &addrs)?;
+        let envoy = edge(places, "envoy", &addrs, None)?;
         listening(envoy.addr).await?;
-        Ok(Self { services, envoy, _collector: collector })
+        Ok(Self { services, envoy, collector, issuer: issuer.url().to_owned() })
+    }
+
+    /// The service `name` once more, on the database at `url` and with other settings. It knows no peer.
+    pub fn another(
+        &self,
+        places: &Places,
+        name: &str,
+        log: &str,
+        url: &str,
+        settings: &[(&str, String)],
+    ) -> Result<Process, Failure> {
+        let addr = free()?;
+        let mut command = service_at(places, name, addr, url, &self.issuer, self.collector.addr);
+        start(places, log, addr, command.envs(settings.iter().map(|(name, value)| (name, value))))
     }
 
     pub fn service(&self, name: &str) -> Result<&Process, Failure> {
@@ -108,9 +115,43 @@ pub fn peer(places: &Places, role: &str, settings: &[(&str, String)]) -> Result<
     spawn(places, role, addr, addr, &mut command)
 }
 
-fn edge(places: &Places, addrs: &[(&str, SocketAddr)]) -> Result<Process, Failure> {
+/// How a service is run that listens at `addr`.
+fn service_at(
+    places: &Places,
+    name: &str,
+    addr: SocketAddr,
+    url: &str,
+    issuer: &str,
+    collector: SocketAddr,
+) -> Command {
+    let mut command = Command::new(places.binaries.join(format!("crewup-{name}")));
+    command
+        .env("DATABASE_URL", url)
+        .env("CREWUP_MODE", "development")
+        .env("CREWUP_ISSUER", issuer)
+        .env("CREWUP_CLIENT_SECRET", "crewup_dev_secret")
+        .env("CREWUP_QUOTA_PERCENT", "1000000")
+        .env("CREWUP_LISTEN", addr.to_string())
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+        .env("RUST_LOG", "info");
+    command
+}
+
+/// Starts a service, with a plain port of its own.
+fn start(places: &Places, log: &str, addr: SocketAddr, command: &mut Command) -> Result<Process, Failure> {
+    let plain = free()?;
+    spawn(places, log, addr, plain, command.env("CREWUP_PLAIN_LISTEN", plain.to_string()))
+}
+
+/// An edge before these services: with the certificates of the mesh by TLS to both sides, or without.
+pub fn edge(
+    places: &Places,
+    name: &str,
+    addrs: &[(&str, SocketAddr)],
+    mesh: Option<&Path>,
+) -> Result<Process, Failure> {
     let (port, ops, admin, tls) = (free()?, free()?, free()?, free()?);
-    let folder = places.folder.join("envoy");
+    let folder = places.folder.join(name);
     let mut render = Command::new("python3");
     render.args(["envoy/render.py", "--out"]).arg(&folder).stdout(Stdio::null());
     for (service, addr) in addrs {
@@ -123,13 +164,20 @@ fn edge(places: &Places, addrs: &[(&str, SocketAddr)]) -> Result<Process, Failur
     for (name, addr) in [("PORT", port), ("OPS_PORT", ops), ("ADMIN_PORT", admin), ("TLS_PORT", tls)] {
         render.env(format!("CREWUP_EDGE_{name}"), addr.port().to_string());
     }
+    if let Some(mesh) = mesh {
+        std::fs::create_dir_all(&folder)?;
+        for end in ["crt", "key"] {
+            std::fs::copy(mesh.join("public").with_extension(end), folder.join("tls").with_extension(end))?;
+        }
+        render.env("CREWUP_MESH_DIR", mesh);
+    }
     if !render.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").status()?.success() {
         return Err("Envoy's configuration could not be rendered".into());
     }
     let mut command = Command::new(&places.envoy);
     command.arg("-c").arg(folder.join("envoy.yaml")).args(["--log-level", "warning", "--base-id"]);
     command.arg(port.port().to_string());
-    spawn(places, "envoy", port, admin, &mut command)
+    spawn(places, name, if mesh.is_some() { tls } else { port }, admin, &mut command)
 }
 
 fn spawn(

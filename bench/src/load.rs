@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     net::SocketAddr,
+    pin::Pin,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -13,7 +14,12 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderValue, Request};
 use rand::RngExt as _;
-use tokio::{net::TcpStream, task::LocalSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::LocalSet,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use crate::Failure;
 
@@ -28,6 +34,19 @@ pub struct Call {
     pub caller: u64,
     /// The encoded request.
     pub request: Bytes,
+}
+
+/// Where calls go, and whether by TLS.
+#[derive(Clone)]
+pub struct Door {
+    pub addr: SocketAddr,
+    pub tls: Option<TlsConnector>,
+}
+
+impl From<SocketAddr> for Door {
+    fn from(addr: SocketAddr) -> Self {
+        Self { addr, tls: None }
+    }
 }
 
 /// What came of a run.
@@ -57,9 +76,9 @@ impl Done {
 /// The tokens of the callers, as header values.
 pub type Tokens = Rc<Vec<HeaderValue>>;
 
-/// Calls at `addr` with `in_flight` at once for `time`, or until `next` has no more.
+/// Calls at `door` with `in_flight` at once for `time`, or until `next` has no more.
 pub async fn run(
-    addr: SocketAddr,
+    door: impl Into<Door>,
     tokens: &Tokens,
     in_flight: usize,
     time: Duration,
@@ -68,8 +87,10 @@ pub async fn run(
     let done = Rc::new(RefCell::new(Done::default()));
     let start = Instant::now();
     let local = LocalSet::new();
+    let door = door.into();
+    let addr = door.addr;
     for _ in 0..CONNECTIONS.min(in_flight) {
-        let (send, connection) = connect(addr).await?;
+        let (send, connection) = connect(door.clone()).await?;
         local.spawn_local(connection);
         for _ in 0..in_flight / CONNECTIONS.min(in_flight) {
             let (send, done, next, tokens) = (send.clone(), Rc::clone(&done), Rc::clone(&next), Rc::clone(tokens));
@@ -146,18 +167,28 @@ pub async fn arrive(
 }
 
 /// A connection, and what must be run for it to work.
-pub async fn connect(addr: SocketAddr) -> Result<(SendRequest<Bytes>, impl Future<Output = ()> + use<>), Failure> {
+pub async fn connect(door: impl Into<Door>) -> Result<Connected, Failure> {
+    let Door { addr, tls } = door.into();
     let tcp = TcpStream::connect(addr).await?;
     tcp.set_nodelay(true)?;
+    match tls {
+        None => speak(tcp).await,
+        Some(tls) => speak(tls.connect(ServerName::from(addr.ip()), tcp).await?).await,
+    }
+}
+
+type Connected = (SendRequest<Bytes>, Pin<Box<dyn Future<Output = ()>>>);
+
+async fn speak(io: impl AsyncRead + AsyncWrite + Unpin + 'static) -> Result<Connected, Failure> {
     let (send, connection) = h2::client::Builder::new()
         .initial_window_size(1 << 20)
         .initial_connection_window_size(1 << 24)
-        .handshake::<_, Bytes>(tcp)
+        .handshake::<_, Bytes>(io)
         .await?;
     let connection = async move {
         let _ = connection.await;
     };
-    Ok((send, connection))
+    Ok((send, Box::pin(connection)))
 }
 
 /// One call; why it was refused, if it was.

@@ -22,6 +22,7 @@ mod peers;
 mod pgbench;
 mod rounds;
 mod table;
+mod trust;
 mod world;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
@@ -58,10 +59,10 @@ struct Args {
     #[arg(long, default_value = "")]
     world: String,
     /// The folder of PostgreSQL's socket, above which its log and data are.
-    #[arg(long, env = "CREWUP_BENCH_SOCKET", default_value = "")]
+    #[arg(long, default_value = ".")]
     socket: PathBuf,
     /// PostgreSQL's port.
-    #[arg(long, env = "CREWUP_BENCH_DB_PORT", default_value_t = 45432)]
+    #[arg(long, default_value_t = 5432)]
     port: u16,
     #[arg(long, default_value = "target/release")]
     binaries: PathBuf,
@@ -69,6 +70,9 @@ struct Args {
     pgbench: PathBuf,
     #[arg(long, default_value = "envoy")]
     envoy: PathBuf,
+    /// The folder with the certificates of the mesh.
+    #[arg(long, default_value = ".dev/mesh")]
+    mesh: PathBuf,
     /// Serves as a peer instead.
     #[arg(long, requires = "listen", hide = true)]
     peer: Option<String>,
@@ -109,6 +113,7 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     let places = host::Places {
         binaries: args.binaries.clone(),
         envoy: args.envoy.clone(),
+        mesh: args.mesh.clone(),
         folder: PathBuf::from("target/bench"),
     };
     let host = host::Host::start(&places, &world, &issuer).await?;
@@ -135,8 +140,11 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     show(!measured.is_empty(), &table::calls(&measured));
     let contests = contests::all(&bench, &args.only).await?;
     show(!contests.is_empty(), &table::contests(&contests));
+    let trust = trust::all(&bench, &args.only).await?;
+    show(!trust.is_empty(), &table::trust(&trust));
     let abuse = abuse::all(&bench, &args.only).await?;
     show(!abuse.is_empty(), &abuse::table(&abuse));
+    bench.rest().await?;
     let live = live::all(&bench, &args.only).await?;
     show(!live.is_empty(), &table::live(&live));
     let (text, met) = table::floors(&measured, &contests);

@@ -33,6 +33,7 @@ impl Pgbench {
             .args(["-h", "127.0.0.1", "-p", &world.port.to_string()])
             .args(["-U", &format!("crewup_{service}_login"), crate::world::RUN])
             .env("PGPASSWORD", "crewup_dev_password")
+            .env("PGSSLMODE", "disable")
             .env("PGOPTIONS", "-c pg_trgm.word_similarity_threshold=0.5 -c timezone=UTC")
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -58,7 +59,7 @@ pub async fn script(
 ) -> Result<String, Failure> {
     // The first calls prepare statements and look up standings: the last one is as all that follow.
     let mut found = None;
-    configure(world, ["set log_statement = 'all'", "set log_line_prefix = '<%p>'"]).await?;
+    world.configure(["set log_statement = 'all'", "set log_line_prefix = '<%p>'"]).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..40 {
         let (call, ids) = case.draw_one().ok_or("no call is left")?;
@@ -74,22 +75,15 @@ pub async fn script(
         let mut statements = of_call(&text, &ids);
         // A busy caller's standing is known (X6).
         statements.retain(|(sql, _)| !sql.contains("crewup.user_state"));
-        let whole = |(first, last): (&Statement, &Statement)| first.0 == "begin" && last.0.ends_with("commit");
+        let whole =
+            |(first, last): (&Statement, &Statement)| first.0.starts_with("begin") && last.0.ends_with("commit");
         if statements.len() == 1 || statements.first().zip(statements.last()).is_some_and(whole) {
             found = Some((statements, ids));
         }
     }
-    configure(world, ["reset log_statement", "reset log_line_prefix"]).await?;
+    world.configure(["reset log_statement", "reset log_line_prefix"]).await?;
     let (statements, ids) = found.ok_or(format!("{}: its statements were not found in the log", case.name))?;
     Ok(rendered(case, &statements, &ids))
-}
-
-/// Changes settings of the server while it runs.
-async fn configure(world: &World, settings: [&str; 2]) -> Result<(), Failure> {
-    for setting in settings {
-        world.execute(&format!("alter system {setting}")).await?;
-    }
-    world.execute("select pg_reload_conf()").await
 }
 
 /// A statement and its parameters.

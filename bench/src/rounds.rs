@@ -7,7 +7,7 @@ use crate::{
     calls::{self, Case},
     clock::{Processes, Role, Spent, between},
     host::{Host, Places, Process, peer},
-    load::{self, Call, Done, Tokens},
+    load::{self, Call, Done, Door, Tokens},
     pgbench::{self, Pgbench},
     world::World,
 };
@@ -83,6 +83,16 @@ impl Bench {
         Err("PostgreSQL is busy though nobody calls; see pg_stat_activity".into())
     }
 
+    /// What is done between the measurements, so that it is in none of them: the work of autovacuum, which is off; and an end of
+    /// alerts that nobody answers, which would be escalated for minutes.
+    async fn tidy(&self) -> Result<(), Failure> {
+        let end = "update alert_batches set state = 'expired', next_level_at = null, closed_at = crewup.now() where state = 'active'";
+        self.world.execute(end).await?;
+        let tables = "alert_batches, alert_recipients, event_attendees, event_seats, group_members, group_seats, idempotency, \
+                      messages, outbox, outbox_claims, quotas, safety_alerts, timeline";
+        self.world.execute(&format!("vacuum (analyze) {tables}")).await
+    }
+
     /// Measures all calls whose name contains `only`.
     pub async fn measure(&self, only: &str, print: bool) -> Result<Vec<Measured>, Failure> {
         let empty = peer(&self.places, "empty", &[])?;
@@ -105,6 +115,7 @@ impl Bench {
             measured.push(Measured { case, straight, edge, pgbench, empty, bare });
         }
         for round in 1..=self.rounds {
+            self.tidy().await?;
             for (one, script) in measured.iter_mut().zip(&scripts) {
                 let case = Rc::clone(&one.case);
                 eprintln!("round {round} of {}: {}", self.rounds, case.name);
@@ -125,6 +136,7 @@ impl Bench {
                 }
             }
         }
+        self.tidy().await?;
         Ok(measured)
     }
 
@@ -148,16 +160,17 @@ impl Bench {
     pub async fn sample(
         &self,
         service: &Process,
-        addr: SocketAddr,
+        door: impl Into<Door>,
         envoy: Option<u32>,
         next: Rc<dyn Fn() -> Option<Call>>,
     ) -> Result<Sample, Failure> {
-        let mut sample = self.once(service, addr, envoy, &next).await?;
+        let door = door.into();
+        let mut sample = self.once(service, &door, envoy, &next).await?;
         for _ in 0..REPEATED {
             if sample.calm {
                 break;
             }
-            sample = self.once(service, addr, envoy, &next).await?;
+            sample = self.once(service, &door, envoy, &next).await?;
         }
         Ok(sample)
     }
@@ -165,15 +178,15 @@ impl Bench {
     async fn once(
         &self,
         service: &Process,
-        addr: SocketAddr,
+        door: &Door,
         envoy: Option<u32>,
         next: &Rc<dyn Fn() -> Option<Call>>,
     ) -> Result<Sample, Failure> {
         let processes = Processes { envoy, ..self.processes(service) };
         // Connections are opened and statements prepared first.
-        load::run(addr, &self.tokens, self.in_flight, Duration::from_millis(300), Rc::clone(next)).await?;
+        load::run(door.clone(), &self.tokens, self.in_flight, Duration::from_millis(300), Rc::clone(next)).await?;
         let before = processes.spent();
-        let done = load::run(addr, &self.tokens, self.in_flight, self.time, Rc::clone(next)).await?;
+        let done = load::run(door.clone(), &self.tokens, self.in_flight, self.time, Rc::clone(next)).await?;
         let spent = between(&before, &processes.spent());
         sample(&done, spent)
     }

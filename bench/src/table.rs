@@ -7,16 +7,18 @@ use crate::{
     contests::Contest,
     live::Figure,
     rounds::{Measured, Sample},
+    trust::Way,
 };
 
 /// What must be reached (the first number) and what is aimed at (the second), by what it is about.
-const FLOORS: [(&str, f64, f64); 7] = [
+const FLOORS: [(&str, f64, f64); 8] = [
     ("GetEvent, of pgbench", 0.30, 0.75),
     ("ListEvents (50), of pgbench", 0.40, 0.70),
     ("GetEvent, processor time of the empty call", 2.5, 1.5),
     ("RSVPs on one hot event, against lock and count", 3.0, 12.0),
     ("Place search, against the reference's index", 10.0, 30.0),
-    ("SendMessage, against the same with NOTIFY in its transaction", 1.5, 2.0),
+    (crate::contests::NOTIFY, 1.5, 2.0),
+    (crate::contests::NOTIFY_FAR, 1.5, 2.0),
     (crate::overload::NAME, 0.85, 0.95),
 ];
 
@@ -46,12 +48,6 @@ pub fn calls(measured: &[Measured]) -> String {
                 continue;
             }
             let spent = |role| of(samples, |sample| sample.spent[&role]);
-            let restless = samples.iter().filter(|sample| !sample.calm).count();
-            let refused = of(samples, |sample| sample.refused);
-            let mut mark = if restless > 0 { format!(" ({restless} disturbed)") } else { String::new() };
-            if refused > 0.0 {
-                let _ = write!(mark, " ({refused:.0} % refused)");
-            }
             let share = if ["empty", "bare read"].contains(&way) {
                 String::new()
             } else {
@@ -59,8 +55,9 @@ pub fn calls(measured: &[Measured]) -> String {
             };
             let _ = writeln!(
                 text,
-                "| {} | {way}{mark} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {share} |",
+                "| {} | {way}{} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {share} |",
                 one.case.name,
+                mark(samples),
                 of(samples, |sample| sample.per_second),
                 of(samples, |sample| sample.p50),
                 of(samples, |sample| sample.p99),
@@ -90,6 +87,41 @@ pub fn contests(contests: &[Contest]) -> String {
         );
     }
     text
+}
+
+/// The table of what trust costs.
+pub fn trust(ways: &[Way]) -> String {
+    let mut text = String::from(
+        "| GetEvent | calls/s | p50 ms | service us | Envoy us | PostgreSQL us | load us |\n\
+         |---|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for one in ways {
+        let spent = |role| of(&one.samples, |sample| sample.spent[&role]);
+        let _ = writeln!(
+            text,
+            "| {}{} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            one.name,
+            mark(&one.samples),
+            of(&one.samples, |sample| sample.per_second),
+            of(&one.samples, |sample| sample.p50),
+            spent(Role::Service),
+            spent(Role::Envoy),
+            spent(Role::Postgres),
+            spent(Role::Load),
+        );
+    }
+    text
+}
+
+/// What is to be known of samples beside their figures.
+fn mark(samples: &[Sample]) -> String {
+    let restless = samples.iter().filter(|sample| !sample.calm).count();
+    let refused = of(samples, |sample| sample.refused);
+    let mut mark = if restless > 0 { format!(" ({restless} disturbed)") } else { String::new() };
+    if refused > 0.0 {
+        let _ = write!(mark, " ({refused:.0} % refused)");
+    }
+    mark
 }
 
 /// The table of streams.

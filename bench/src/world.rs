@@ -1,5 +1,7 @@
 //! The rows that the bench works on (bench/fill.sql), by their numbers.
 
+use std::path::Path;
+
 use rand::{RngExt as _, rngs::ThreadRng};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
@@ -93,6 +95,9 @@ impl World {
     pub async fn copy(socket: &str, port: u16, world: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::new_without_pgpass().socket(socket).port(port).username("postgres");
         let mut conn = PgConnection::connect_with(&options.clone().database("postgres")).await?;
+        // What a run left that was ended before its time.
+        conn.execute("alter system reset all").await?;
+        conn.execute("select pg_reload_conf()").await?;
         conn.execute(AssertSqlSafe(format!("drop database if exists {RUN} with (force)"))).await?;
         let sql = format!("create database {RUN} template {world} owner crewup strategy file_copy");
         conn.execute(AssertSqlSafe(sql)).await?;
@@ -120,12 +125,31 @@ impl World {
 
     /// For a service.
     pub fn url(&self, service: &str) -> String {
+        format!("{}?sslmode=disable", self.address(service))
+    }
+
+    /// For a service that shows its certificate, and looks at PostgreSQL's.
+    pub fn url_by_tls(&self, service: &str, mesh: &Path) -> String {
+        let (address, mesh) = (self.address(service), mesh.display());
+        let own = format!("sslcert={mesh}/{service}.crt&sslkey={mesh}/{service}.key");
+        format!("{address}?sslmode=verify-full&sslrootcert={mesh}/ca.crt&{own}")
+    }
+
+    fn address(&self, service: &str) -> String {
         format!("postgres://crewup_{service}_login:crewup_dev_password@127.0.0.1:{}/{RUN}", self.port)
     }
 
     /// Runs statements that answer one number.
     pub async fn number(&self, sql: String) -> Result<i64, Failure> {
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.connect().await?).await?)
+    }
+
+    /// Changes settings of the server while it runs.
+    pub async fn configure(&self, settings: [&str; 2]) -> Result<(), Failure> {
+        for setting in settings {
+            self.execute(&format!("alter system {setting}")).await?;
+        }
+        self.execute("select pg_reload_conf()").await
     }
 
     /// Runs statements.
