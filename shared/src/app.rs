@@ -104,7 +104,26 @@ pub struct Told<Req, T> {
     /// What the caller sent.
     pub request: Req,
     /// What was asked.
-    pub told: std::result::Result<T, ErrorReason>,
+    pub told: std::result::Result<T, Untold>,
+}
+
+/// Why another service did not say what it was asked. A handler that fails for it may be run again, and says the same.
+pub struct Untold {
+    reason: ErrorReason,
+    /// For the operator.
+    cause: String,
+}
+
+impl From<Error> for Untold {
+    fn from(error: Error) -> Self {
+        Self { reason: error.reason(), cause: error.cause() }
+    }
+}
+
+impl From<&Untold> for Error {
+    fn from(untold: &Untold) -> Self {
+        Self::from(untold.reason).because(untold.cause.clone())
+    }
 }
 
 /// Asks other services before a transaction: what an `async fn(&Peers, &Identity, &Req) -> Result<T>` is.
@@ -213,13 +232,8 @@ impl App {
     {
         let context = request.extensions_mut().remove::<Context>();
         let told = match &context {
-            Some(context) => ask(&self.peers, context.person(), request.get_ref()).await.map_err(|error| {
-                let reason = error.reason();
-                // It is not said again: the handler answers the reason.
-                tracing::debug!(%error, "a peer refused");
-                reason
-            }),
-            None => Err(ErrorReason::Internal),
+            Some(context) => ask(&self.peers, context.person(), request.get_ref()).await.map_err(Untold::from),
+            None => Err(Error::internal("a call without its context").into()),
         };
         let mut request = request.map(|request| Told { request, told });
         if let Some(context) = context {

@@ -13,7 +13,7 @@ use std::{
 use crewup_proto::{event::GetEventRequest, moderation::reported_object::Object};
 use crewup_tests::{Mesh, persona::report_of, ports};
 use futures_util::future::{BoxFuture, join_all};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{process::Process, user::absent};
 
@@ -71,9 +71,8 @@ async fn u1_m6_no_call_that_asks_the_user_service_fails_while_one_of_its_three_r
                 let [reader, reporter] =
                     ["reader", "reporter"].map(|name| mesh.person(&format!("{name}-{caller}-{made}")));
                 let read = reader.events_at(events).get_event(GetEventRequest { event_id: absent() }).await;
-                let read = read
-                    .map(drop)
-                    .or_else(|status| if status.code() == tonic::Code::NotFound { Ok(()) } else { Err(status) });
+                let read =
+                    read.map(drop).or_else(|status| if status.code() == Code::NotFound { Ok(()) } else { Err(status) });
                 let report = report_of(Object::UserId(host.clone()));
                 let report = reporter.moderation_at(moderation).create_report(report).await.map(drop);
                 let wrong = [("read", read), ("report", report)];
@@ -100,4 +99,22 @@ async fn u1_m6_no_call_that_asks_the_user_service_fails_while_one_of_its_three_r
     let failed = failed.lock().unwrap();
     assert!(failed.is_empty(), "{} of {}: {:?}", failed.len(), 2 * made, failed[0]);
     assert!(made > 50, "{made}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_a_service_that_has_the_client_secret_of_before_says_unavailable_until_it_is_started_with_the_new_one() {
+    let mesh = Mesh::start().await;
+    let (host, reporter) = (mesh.person("host").id().await, mesh.person("reporter"));
+    reporter.id().await;
+    let mut stale = Process::start(&mesh, "moderation", &[("CREWUP_CLIENT_SECRET", "the one of before")]);
+    stale.ready().await;
+    let report = report_of(Object::UserId(host));
+    let refused = reporter.moderation_at(stale.addr).create_report(report.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    assert!(stale.logged().contains("401 Unauthorized"), "{}", stale.logged());
+
+    stale.terminate().await;
+    let renewed = Process::start_at(&mesh, "moderation", stale.addr, &[]);
+    renewed.ready().await;
+    reporter.moderation_at(renewed.addr).create_report(report).await.unwrap();
 }
