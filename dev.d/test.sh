@@ -175,10 +175,10 @@ ALL_SUITES=(
     "client 120 the TypeScript client"
     "rust 1700 Rust"
     "envoy 60 the edge's configuration in Envoy"
-    "edge 240 ./dev up, grpcurl and Chromium through the edge"
+    "edge 360 ./dev up, grpcurl and Chromium through the edge"
     "keycloak 240 Keycloak"
     "chart 240 the chart"
-    "image 1060 the image"
+    "image 940 the image"
     "backup 120 the restore drill"
     "failover 120 failover to a synchronous standby"
 )
