@@ -18,6 +18,7 @@ use rand::RngExt as _;
 use uuid::Uuid;
 
 use crate::{
+    Failure,
     load::Call,
     world::{self, Kind, TOWN, id},
 };
@@ -77,6 +78,11 @@ impl Case {
 
 /// What pgbench draws where only who calls differs.
 const REGULAR: &str = "\\set caller random(1, 2048)\n";
+
+/// The one that is called so.
+pub fn named(name: &str) -> Result<Rc<Case>, Failure> {
+    all().into_iter().find(|case| case.name == name).ok_or_else(|| format!("no {name}").into())
+}
 
 /// All of them.
 pub fn all() -> Vec<Rc<Case>> {

@@ -113,7 +113,7 @@ async fn notify(bench: &Bench) -> Result<[Contest; 2], Failure> {
 }
 
 async fn sending(bench: &Bench, name: &'static str) -> Result<Contest, Failure> {
-    let case = calls::all().into_iter().find(|case| case.name == "SendMessage").ok_or("no SendMessage")?;
+    let case = calls::named("SendMessage")?;
     let service = bench.host.service("group")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..bench.rounds {

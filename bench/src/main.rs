@@ -144,7 +144,6 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     show(!trust.is_empty(), &table::trust(&trust));
     let abuse = abuse::all(&bench, &args.only).await?;
     show(!abuse.is_empty(), &abuse::table(&abuse));
-    bench.rest().await?;
     let live = live::all(&bench, &args.only).await?;
     show(!live.is_empty(), &table::live(&live));
     let (text, met) = table::floors(&measured, &contests);

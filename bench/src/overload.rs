@@ -1,7 +1,7 @@
 //! Three times what a service can do, for a minute: it goes on doing what it can, says no to the rest at once, and an alert
 //! that is raised meanwhile is raised.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     Failure, calls,
@@ -25,7 +25,7 @@ const ROUNDS: usize = 2;
 pub async fn contest(bench: &Bench) -> Result<Contest, Failure> {
     let service = bench.host.service("event")?.addr;
     let safety = bench.host.service("safety")?.addr;
-    let (lists, alerts) = (case("ListEvents (50)")?, case("TriggerAlert")?);
+    let (lists, alerts) = (calls::named("ListEvents (50)")?, calls::named("TriggerAlert")?);
     let (mut ours, mut theirs, mut remark) = (Vec::new(), Vec::new(), String::new());
     for round in 0..bench.rounds.min(ROUNDS) {
         eprintln!("round {}: overload", round + 1);
@@ -59,10 +59,6 @@ pub async fn contest(bench: &Bench) -> Result<Contest, Failure> {
         );
     }
     Ok(Contest { name: NAME, unit: "calls/s", ours, theirs, remark })
-}
-
-fn case(name: &str) -> Result<Rc<calls::Case>, Failure> {
-    calls::all().into_iter().find(|case| case.name == name).ok_or_else(|| format!("no {name}").into())
 }
 
 /// Answers a second that came while somebody waited for them.

@@ -47,7 +47,6 @@ pub fn calls(measured: &[Measured]) -> String {
             if samples.is_empty() {
                 continue;
             }
-            let spent = |role| of(samples, |sample| sample.spent[&role]);
             let share = if ["empty", "bare read"].contains(&way) {
                 String::new()
             } else {
@@ -55,16 +54,13 @@ pub fn calls(measured: &[Measured]) -> String {
             };
             let _ = writeln!(
                 text,
-                "| {} | {way}{} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {share} |",
+                "| {} | {way}{} | {:.0} | {:.2} | {:.2} | {} | {share} |",
                 one.case.name,
                 mark(samples),
                 of(samples, |sample| sample.per_second),
                 of(samples, |sample| sample.p50),
                 of(samples, |sample| sample.p99),
-                spent(Role::Service),
-                spent(Role::Envoy),
-                spent(Role::Postgres),
-                spent(Role::Load),
+                spent(samples),
             );
         }
         let _ = writeln!(text, "| {} | pgbench | {pgbench:.0} | | | | | | | 1 |", one.case.name);
@@ -96,21 +92,23 @@ pub fn trust(ways: &[Way]) -> String {
          |---|--:|--:|--:|--:|--:|--:|\n",
     );
     for one in ways {
-        let spent = |role| of(&one.samples, |sample| sample.spent[&role]);
         let _ = writeln!(
             text,
-            "| {}{} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            "| {}{} | {:.0} | {:.2} | {} |",
             one.name,
             mark(&one.samples),
             of(&one.samples, |sample| sample.per_second),
             of(&one.samples, |sample| sample.p50),
-            spent(Role::Service),
-            spent(Role::Envoy),
-            spent(Role::Postgres),
-            spent(Role::Load),
+            spent(&one.samples),
         );
     }
     text
+}
+
+/// The processor time of a call, in four columns.
+fn spent(samples: &[Sample]) -> String {
+    let roles = [Role::Service, Role::Envoy, Role::Postgres, Role::Load];
+    roles.map(|role| format!("{:.0}", of(samples, |sample| sample.spent[&role]))).join(" | ")
 }
 
 /// What is to be known of samples beside their figures.

@@ -1,7 +1,7 @@
 //! What it costs that nobody is trusted: a call by mutual TLS on every hop, PostgreSQL's too, and a call that is counted, each
 //! beside the same without.
 
-use std::{path::Path, rc::Rc, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio_rustls::{
     TlsConnector,
@@ -70,17 +70,16 @@ pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Way>, Failure> {
         Route { name: "Envoy", service: &plain, envoy: Some(&plain_envoy), tls: None },
         Route { name: "Envoy, TLS on every hop", service: &secured, envoy: Some(&envoy), tls },
     ];
-    let case = calls::all().into_iter().find(|case| case.name == "GetEvent").ok_or("no GetEvent")?;
+    let case = calls::named("GetEvent")?;
     let mut ways: Vec<_> = routes.iter().map(|route| Way { name: route.name, samples: Vec::new() }).collect();
     for route in &routes {
-        let next = calls::Case::calls(&case);
-        load::run(route.door(), &bench.tokens, bench.in_flight, WARM, next).await?;
+        load::run(route.door(), &bench.tokens, bench.in_flight, WARM, case.calls()).await?;
     }
     for round in 0..bench.rounds {
         for (route, way) in routes.iter().zip(&mut ways) {
             eprintln!("round {}: trust, {}", round + 1, route.name);
             let envoy = route.envoy.map(Process::pid);
-            way.samples.push(bench.sample(route.service, route.door(), envoy, Rc::clone(&case).calls()).await?);
+            way.samples.push(bench.sample(route.service, route.door(), envoy, case.calls()).await?);
         }
     }
     Ok(ways)

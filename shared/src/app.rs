@@ -233,7 +233,7 @@ impl App {
         let context = request.extensions_mut().remove::<Context>();
         let told = match &context {
             Some(context) => ask(&self.peers, context.person(), request.get_ref()).await.map_err(Untold::from),
-            None => Err(Error::internal("a call without its context").into()),
+            None => Err(Error::internal("a call came past the layers").into()),
         };
         let mut request = request.map(|request| Told { request, told });
         if let Some(context) = context {

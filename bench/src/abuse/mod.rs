@@ -136,7 +136,7 @@ async fn contest(
     addr: SocketAddr,
 ) -> Result<Outcome, Failure> {
     let (envoy, service) = (&bench.host.envoy, bench.host.service("event")?);
-    let case = calls::all().into_iter().find(|case| case.name == "GetEvent").ok_or("no GetEvent")?;
+    let case = calls::named("GetEvent")?;
     let honest = async |time| load::run(envoy.addr, &bench.tokens, bench.in_flight, time, Case::calls(&case)).await;
     honest(Duration::from_millis(300)).await?;
     let alone = honest(bench.time).await?;

@@ -42,7 +42,7 @@ pub struct Adopted {
     pub oversold: i64,
     /// Members of crews who have no RSVP that says `going`. They stay members.
     pub uninvited: i64,
-    /// People who come to a private event, think of it, or are in a crew for it: they have access (E20).
+    /// How often somebody comes to a private event, thinks of it, or is in a crew for it: each has access to it (E20).
     pub let_in: u64,
 }
 
@@ -61,7 +61,11 @@ impl fmt::Display for Adopted {
         writeln!(f, "{} bans carried over", self.banned)?;
         writeln!(f, "{} events are oversold: each has as many seats as people go to it", self.oversold)?;
         writeln!(f, "{} members of crews do not go to the event: they stay", self.uninvited)?;
-        write!(f, "{} people are let in to the private events that they come to, or have a crew for", self.let_in)
+        write!(
+            f,
+            "{} times somebody is let in to a private event, who comes to it, thinks of it, or is in a crew for it",
+            self.let_in
+        )
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
         // One that was carried over from elsewhere (ADR 20) has its own person for its maker.
         says: "every ban that a moderator made and every report that was closed is in the log",
         violated_by: "select x.id::text from (
-                select b.root_id as id from bans b where b.created_by <> b.user_id
+                select b.root_id as id from bans b where b.created_by is distinct from b.user_id
                 union all
                 select r.id from reports r where r.closed_at is not null and r.closed_by is not null
             ) x
