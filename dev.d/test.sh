@@ -218,6 +218,7 @@ run_tests() {
         *) run_suite "$1"; return ;;
     esac
     trap stop_suite INT TERM
+    need_space "$([ -n "$all" ] && echo 12 || echo 8)"
     check
     need_node
     need_go

@@ -14,6 +14,16 @@ apt_install() {
         || die 69 "apt-get could not install $*"
 }
 
+# need_space GIB: for what is built and fetched, what is there already included. On a full disk everything fails, each in its
+# own words.
+need_space() {
+    local free kept
+    free=$(df --output=avail -k . | tail -n 1)
+    kept=$({ du -sk target .tools 2>/dev/null || true; } | awk '{ sum += $1 } END { print sum + 0 }')
+    [ $((free + kept)) -ge $(($1 * 1024 * 1024)) ] \
+        || die 75 "$1 GiB are needed on the disk of $ROOT, and $((free / 1024 / 1024)) are free: make room (cargo clean frees what was built)"
+}
+
 need() { command -v "$1" >/dev/null || apt_install "$2"; }
 
 need_rust() {

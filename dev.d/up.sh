@@ -88,7 +88,7 @@ start_edge() {
     cp "$MESH/public.crt" "$CREWUP_STATE/envoy/tls.crt"
     cp "$MESH/public.key" "$CREWUP_STATE/envoy/tls.key"
     CREWUP_MESH_DIR=$MESH CREWUP_REFLECTION=on .tools/py/bin/python envoy/render.py --out "$CREWUP_STATE/envoy" >/dev/null
-    start envoy .tools/bin/envoy -c "$CREWUP_STATE/envoy/envoy.yaml" --log-level warning --base-id $((CREWUP_EDGE_PORT))
+    start envoy .tools/bin/envoy -c "$CREWUP_STATE/envoy/envoy.yaml" --log-level warning --disable-hot-restart
 }
 
 up() {

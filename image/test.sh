@@ -8,6 +8,9 @@ ROOT=$PWD
 source dev.d/settings.sh
 source dev.d/tools.sh
 source dev.d/postgres.sh
+need_rust
+need_postgres
+need_edge_tools
 passed=0 failed=0
 state=$(mktemp -d /tmp/crewup-image-XXXXXX)
 chmod 755 "$state"
@@ -130,8 +133,6 @@ PYTHON
 echo "building the program (some minutes, once)" >&2
 SQLX_OFFLINE=true cargo build --quiet --release -p crewup
 cargo build --quiet -p crewup-issuer
-need_postgres
-need_edge_tools
 image/rootfs.sh target/release/crewup "$root"
 check "the root file system is smaller than 80 MB" is_small
 check "it has only what it needs" has_only_what_it_needs

@@ -175,8 +175,7 @@ pub fn edge(
         return Err("Envoy's configuration could not be rendered".into());
     }
     let mut command = Command::new(&places.envoy);
-    command.arg("-c").arg(folder.join("envoy.yaml")).args(["--log-level", "warning", "--base-id"]);
-    command.arg(port.port().to_string());
+    command.arg("-c").arg(folder.join("envoy.yaml")).args(["--log-level", "warning", "--disable-hot-restart"]);
     spawn(places, name, if mesh.is_some() { tls } else { port }, admin, &mut command)
 }
 

@@ -90,6 +90,7 @@ make_cluster() {
 port = $2
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$home'
+dynamic_shared_memory_type = mmap
 TEXT
 }
 

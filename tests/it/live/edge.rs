@@ -83,15 +83,15 @@ impl Edge {
             text = text.replace(&endpoint(first), &format!("{}{}", endpoint(first), endpoint(second)));
         }
         fs::write(&file, change(text)).unwrap();
-        let edge = Self { child: Self::envoy(&file, addr), addr, secure, admin, folder };
+        let edge = Self { child: Self::envoy(&file), addr, secure, admin, folder };
         edge.healthy(replicas).await;
         edge
     }
 
-    fn envoy(file: &Path, addr: SocketAddr) -> Child {
+    fn envoy(file: &Path) -> Child {
         let mut envoy = Command::new(root().join(".tools/bin/envoy"));
-        envoy.arg("-c").arg(file).args(["--log-level", "error", "--concurrency", "1", "--base-id"]);
-        envoy.arg(addr.port().to_string()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("Envoy starts")
+        envoy.arg("-c").arg(file).args(["--log-level", "error", "--concurrency", "1", "--disable-hot-restart"]);
+        envoy.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("Envoy starts")
     }
 
     /// Waits until Envoy takes every replica for healthy.
@@ -130,7 +130,7 @@ impl Edge {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         self.child.wait().unwrap();
-        self.child = Self::envoy(&self.folder.join("envoy.yaml"), self.addr);
+        self.child = Self::envoy(&self.folder.join("envoy.yaml"));
         self.healthy(replicas).await;
     }
 }

@@ -79,7 +79,14 @@ fn command(program: &Path, home: &Path, user: Option<User>) -> Command {
 fn serve(bin: &Path, home: &Path, user: Option<User>, port: u16) -> Child {
     let mut postgres = command(&bin.join("postgres"), home, user);
     postgres.arg("-D").arg(home.join("data")).arg("-k").arg(home).args(["-p", &port.to_string()]);
-    for setting in ["listen_addresses=127.0.0.1", "max_connections=200", "log_min_messages=fatal", "timezone=UTC"] {
+    // What is killed removes nothing, so all that it has is in its directory.
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        "dynamic_shared_memory_type=mmap",
+        "max_connections=200",
+        "log_min_messages=fatal",
+        "timezone=UTC",
+    ] {
         postgres.args(["-c", setting]);
     }
     postgres.spawn().expect("setpriv (util-linux) runs")

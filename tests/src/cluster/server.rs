@@ -15,10 +15,12 @@ use crate::ports;
 /// What production has; the suite runs on it or on a later one.
 const OLDEST: u32 = 15;
 
-/// Nothing here outlives the process, so nothing needs to reach a disk; autovacuum would connect to the template
-/// in the moment in which it is copied.
-const SETTINGS: [&str; 9] = [
+/// Nothing here outlives the process, so nothing needs to reach a disk, and nothing is kept outside of the data
+/// directory, where the keeper would not remove it; autovacuum would connect to the template in the moment in which
+/// it is copied.
+const SETTINGS: [&str; 10] = [
     "listen_addresses=127.0.0.1",
+    "dynamic_shared_memory_type=mmap",
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -111,7 +113,7 @@ fn launch() -> (Child, u16) {
     let bin = find_binaries();
     let user = server_user();
     for _ in 0..5 {
-        let home = std::env::temp_dir().join(format!("crewup-pg-{}-{}", std::process::id(), ports::free()));
+        let home = folder().join(format!("crewup-pg-{}-{}", std::process::id(), ports::free()));
         fs::create_dir(&home).expect("a fresh directory");
         if let Some(User { uid, gid }) = user {
             chown(&home, Some(uid), Some(gid)).expect("a directory of the server's user");
@@ -123,6 +125,16 @@ fn launch() -> (Child, u16) {
         }
     }
     panic!("PostgreSQL did not start in 5 attempts");
+}
+
+/// Memory, if there is enough of it: a database is some hundred files, and ext4 is slow at making files where others
+/// were removed a moment ago. A whole run of the suite takes about 120 MiB.
+fn folder() -> PathBuf {
+    const ENOUGH_KIB: u64 = 1024 * 1024;
+    let memory = PathBuf::from("/dev/shm");
+    let df = Command::new("df").args(["--output=avail", "-k"]).arg(&memory).stderr(Stdio::null()).output();
+    let free = df.ok().and_then(|df| String::from_utf8(df.stdout).ok()?.lines().nth(1)?.trim().parse::<u64>().ok());
+    if free >= Some(ENOUGH_KIB) { memory } else { std::env::temp_dir() }
 }
 
 fn spawn(bin: &Path, home: &Path, user: Option<User>, port: u16) -> Child {
