@@ -27,15 +27,22 @@ ask "select latitude::float8 from events where latitude is not null union select
 printf '%s\n' crewup_dev_password crewup_dev_secret >"$work/passwords"
 { for person in host guest mod; do ./dev token "$person"; echo; done; echo eyJhbGciOi; } | grep . >"$work/tokens"
 
-# look NAME FILE..: none of the lines of the list of that name is in the files.
-look() {
-    local name=$1 found
+# holding NAME FILE..: the lines of the files in which something of the list of that name is. When a line was written does not
+# count: among thousands, some second is a latitude.
+holding() {
+    local name=$1
     shift
-    found=$(cat -- "$@" | grep -aF -c -f "$work/$name")
-    if [ "$found" = 0 ]; then
+    cat -- "$@" | LC_ALL=C sed -E 's/"timestamp":"[0-9T:.-]+Z"//' | grep -aF -f "$work/$name"
+}
+
+# look NAME FILE..: there is none.
+look() {
+    local found
+    found=$(holding "$@" | tr -d '\0')
+    if [ -z "$found" ]; then
         good
     else
-        bad "$name: $found lines, such as $(cat -- "$@" | grep -aF -m 1 -f "$work/$name" | tr -d '\0' | cut -c1-400)"
+        bad "$1: $(wc -l <<<"$found") lines, such as $(head -n 1 <<<"$found" | cut -c1-400)"
     fi
 }
 
@@ -55,7 +62,7 @@ fi
 for name in "e-mail addresses" "subjects of accounts" texts coordinates passwords tokens; do
     lines=$(grep -c . "$work/$name")
     tail -n 1 "$work/$name" | sed 's/^/{"level":"INFO","message":"/; s/$/"}/' >"$work/planted.log"
-    if [ "$lines" -ge 2 ] && grep -qaF -f "$work/$name" "$work/planted.log"; then
+    if [ "$lines" -ge 2 ] && [ -n "$(holding "$name" "$work/planted.log")" ]; then
         good
     else
         bad "$name: $lines are known, and one that was planted was not found"
