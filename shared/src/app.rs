@@ -266,7 +266,9 @@ impl App {
             let mut lease = self.db.lease().await?;
             let done = async {
                 let standing = self.standings.get(&mut lease, id).await?;
-                standing::admit(standing, context.call)?;
+                if let Err(refused) = standing::admit(standing, context.call) {
+                    return Ok((Err(refused), lease));
+                }
                 let caller = Caller { id, role: context.person().role, standing };
                 let mut cx = ReadCx { lease, caller, live: self.live.clone() };
                 let done = handler(&mut cx, request).await;

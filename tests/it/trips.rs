@@ -18,6 +18,7 @@ use crewup_proto::{
 use crewup_tests::{
     Mesh,
     persona::{self, party, request_id},
+    refusal::reason,
     wire::Wire,
 };
 
@@ -25,6 +26,7 @@ use crate::{
     group::going,
     process::Process,
     safety::{crew, tonight},
+    user::ban,
 };
 
 /// A service as a process whose only connection goes by way of a counter.
@@ -105,6 +107,23 @@ async fn a_read_is_one_round_trip_and_a_write_at_most_three_between_begin_with_e
         4 + 4,
         "SetAttendance: seats and answer, the same with a promotion; what is told goes with COMMIT"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m3_a_read_that_is_refused_asks_nothing_more_of_the_database() {
+    let mesh = Mesh::start().await;
+    let banned = &mesh.person("banned");
+    ban(&mesh, &banned.id().await).await;
+    let events = Counted::start(&mesh, "event").await;
+    let addr = events.process.addr;
+    // The second one waits for the service's only connection, and for what the first one may have left to do on it.
+    let twice = events.fewest(|_| async {
+        for _ in 0..2 {
+            let refused = banned.events_at(addr).list_events(ListEventsRequest::default()).await;
+            assert_eq!(reason(refused), "USER_BANNED");
+        }
+    });
+    assert_eq!(twice.await, 0, "ListEvents, of who is banned, which is known; no ROLLBACK of nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
