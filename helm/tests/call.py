@@ -95,7 +95,7 @@ def edge(status, tls, mesh=None, wait=True):
             pathlib.Path(folder, file).write_text(template.render((ROOT / "envoy" / f"{file}.tmpl").read_text(), values))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj",
                         "/CN=api.example.org", "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"], check=True, capture_output=True)
-        envoy = subprocess.Popen([ENVOY, "-c", f"{folder}/envoy.yaml", "-l", "off", "--use-dynamic-base-id", "--concurrency", "1"],
+        envoy = subprocess.Popen([ENVOY, "-c", f"{folder}/envoy.yaml", "-l", "off", "--disable-hot-restart", "--concurrency", "1"],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             healthy = 'envoy_cluster_membership_healthy{envoy_cluster_name="user"} 1'
