@@ -32,18 +32,18 @@ printf '%s\n' crewup_dev_password crewup_dev_secret >"$work/passwords"
 holding() {
     local name=$1
     shift
-    cat -- "$@" | LC_ALL=C sed -E 's/"timestamp":"[0-9T:.-]+Z"//' | grep -aF -f "$work/$name"
+    cat -- "$@" | tr -d '\0' | LC_ALL=C sed -E 's/"timestamp":"[0-9T:.-]+Z"//' | grep -aF -f "$work/$name"
 }
 
 # look NAME FILE..: there is none.
 look() {
-    local found
-    found=$(holding "$@" | tr -d '\0')
-    if [ -z "$found" ]; then
-        good
-    else
-        bad "$1: $(wc -l <<<"$found") lines, such as $(head -n 1 <<<"$found" | cut -c1-400)"
-    fi
+    local found code=0
+    found=$(holding "$@") || code=$?
+    case "$code" in
+        0) bad "$1: $(wc -l <<<"$found") lines, such as $(head -n 1 <<<"$found" | cut -c1-400)" ;;
+        1) good ;;
+        *) bad "$1: the search itself failed ($code)" ;;
+    esac
 }
 
 seen=("$logs"/*.log)

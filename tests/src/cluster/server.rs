@@ -128,7 +128,7 @@ fn launch() -> (Child, u16) {
 }
 
 /// Memory, if there is enough of it: a database is some hundred files, and ext4 is slow at making files where others
-/// were removed a moment ago. A whole run of the suite takes about 120 MiB.
+/// were removed a moment ago. The suite's take some 100 MiB at a time.
 fn folder() -> PathBuf {
     const ENOUGH_KIB: u64 = 1024 * 1024;
     let memory = PathBuf::from("/dev/shm");
