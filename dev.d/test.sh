@@ -188,7 +188,7 @@ ONLY_ALL="chart image backup failover"
 # run_suite NAME: one of them, alone.
 run_suite() {
     case "$1" in
-        client) need_node; web_client ;;
+        client) need_edge_tools; need_node; web_client ;;
         rust) need_rust; need_postgres; need_edge_tools; need_node; cargo test --workspace --no-fail-fast ;;
         envoy) need_edge_tools; need_node; node envoy/test.mjs ;;
         edge) needs_of_a_city; through_the_edge ;;

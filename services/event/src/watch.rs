@@ -53,7 +53,7 @@ impl Things for Events {
             let watched = things.iter().filter_map(|thing| {
                 let event = events.iter().find(|event| event.id.0 == thing.id)?.to_wire(caller.id);
                 let item = item(Change::Event(WatchedEvent { event: Some(event), revision: thing.revision }));
-                Some(Watched { thing: *thing, item })
+                Some(Watched { thing: *thing, item, is_last: false })
             });
             Ok(watched.collect())
         })

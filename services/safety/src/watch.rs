@@ -88,6 +88,7 @@ impl Things for Alerts {
                 }
                 watched.push(Watched {
                     thing: Revision { id: alert.id.0, revision: alert.revision },
+                    is_last: !alert.is_active(),
                     item: item(Change::Alert(WatchedAlert {
                         alert: Some(alert.to_wire(caller)),
                         revision: alert.revision,

@@ -36,6 +36,8 @@ pub struct Watched<T> {
     pub thing: Revision,
     /// For the wire.
     pub item: T,
+    /// Whether it is the last state: nothing of the thing follows, and nobody has to be told that it is gone.
+    pub is_last: bool,
 }
 
 /// One kind of things that are watched.
@@ -43,7 +45,7 @@ pub trait Things: Send + Sync + 'static {
     /// One thing on the stream.
     type Item: Send + 'static;
 
-    /// Whether the last state of what the caller has no more to do with is sent, where it may still be seen.
+    /// Whether what the caller has no more to do with is read once more: it may have come to its end, which is sent.
     const SHOWS_END: bool;
 
     /// At least this time is between two reads of a stream: what happens meanwhile is seen by the next.
@@ -81,8 +83,6 @@ pub struct WatchFeed<T: Things> {
     known: HashMap<Uuid, i64>,
     /// What is to be read and sent.
     changed: VecDeque<Revision>,
-    /// What the caller has no more to do with.
-    gone: HashSet<Uuid>,
     ready: VecDeque<(Option<Uuid>, T::Item)>,
     /// What was handed over last.
     sent: Option<Uuid>,
@@ -103,7 +103,6 @@ impl<T: Things> WatchFeed<T> {
             woken,
             known: HashMap::new(),
             changed: VecDeque::new(),
-            gone: HashSet::new(),
             ready: VecDeque::new(),
             sent: None,
             is_old: true,
@@ -125,8 +124,7 @@ impl<T: Things> WatchFeed<T> {
             self.woken.add(thing.id);
         }
         if T::SHOWS_END {
-            self.changed.extend(&gone);
-            self.gone = gone.into_iter().map(|thing| thing.id).collect();
+            self.changed.extend(gone);
         } else {
             gone.into_iter().for_each(|thing| self.forget(thing.id));
         }
@@ -143,17 +141,14 @@ impl<T: Things> WatchFeed<T> {
         lease.back();
         self.changed.drain(..things.len());
         let mut left: HashSet<_> = things.into_iter().map(|thing| thing.id).collect();
-        for Watched { thing, item } in loaded {
-            let is_news = self.is_news(&thing);
-            if is_news {
+        for Watched { thing, item, is_last } in loaded {
+            left.remove(&thing.id);
+            if self.is_news(&thing) {
                 self.known.insert(thing.id, thing.revision);
                 self.ready.push_back((Some(thing.id), item));
             }
-            if !self.gone.contains(&thing.id) {
-                left.remove(&thing.id);
-            } else if is_news {
-                // Its end was told by its last state.
-                left.remove(&thing.id);
+            // Also one that was not at its end when it was compared.
+            if is_last {
                 self.known.remove(&thing.id);
                 self.woken.remove(thing.id);
             }

@@ -103,6 +103,36 @@ async fn s6_s13_an_alert_is_on_every_screen_and_the_sender_sees_whom_it_reached_
 }
 
 #[tokio::test]
+async fn s6_an_alert_that_is_resolved_while_it_changes_ends_with_that_state_and_is_not_removed_after_it() {
+    let mesh = two_replicas().await;
+    let people = mesh.crowd(10).await;
+    let event = tonight(&people.iter().collect::<Vec<_>>()).await;
+    crew(&event, "Owls", &people.iter().collect::<Vec<_>>()).await;
+    let mut streams = Vec::new();
+    for person in &people[..5] {
+        streams.push(watching(person).await.0);
+    }
+    for (sender, helper) in (5..10).zip([6, 7, 8, 9, 5]) {
+        let raised = people[sender].raise().await.unwrap();
+        for live in &mut streams {
+            until(live, |alert| alert.id == raised.id).await;
+        }
+        // Some streams read it for the answer just when it ends.
+        let (_, resolved) = tokio::join!(
+            people[helper].acknowledge(&raised.id, AcknowledgementType::OnMyWay),
+            people[sender].resolve_alert(&raised.id, ""),
+        );
+        resolved.unwrap();
+        for live in &mut streams {
+            until(live, |alert| alert.id == raised.id && alert.state() == AlertState::Resolved).await;
+        }
+    }
+    for live in &mut streams {
+        assert!(live.is_silent_for(Duration::from_millis(200)).await, "its end is the last of it");
+    }
+}
+
+#[tokio::test]
 async fn s14_a_removed_member_loses_the_alert_at_once_and_a_new_one_gets_it() {
     let mesh = two_replicas().await;
     let people = mesh.crowd(4).await;

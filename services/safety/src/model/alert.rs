@@ -93,7 +93,8 @@ impl Alert {
         State::parse(&self.state) == Some(State::Resolved)
     }
 
-    fn is_active(&self) -> bool {
+    /// Whether it still calls for help.
+    pub(crate) fn is_active(&self) -> bool {
         State::parse(&self.state) == Some(State::Active)
     }
 
