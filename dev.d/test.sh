@@ -169,6 +169,9 @@ web_client() {
     npm test --silent | sed -E 's/^# pass ([0-9]+)$/\1 passed/; s/^# fail ([0-9]+)$/\1 failed/; s/^ℹ pass ([0-9]+)$/\1 passed/; s/^ℹ fail ([0-9]+)$/\1 failed/'
 }
 
+# One more at a time than there are processors: with as many, a tenth of them idles while tests wait for the database.
+rust_tests() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))} cargo test --workspace --no-fail-fast; }
+
 # The suites: what `./dev test` runs, the longest that each may take in seconds, and what it proves.
 # The TypeScript client comes first: a Rust test runs it through the edge.
 ALL_SUITES=(
@@ -189,7 +192,7 @@ ONLY_ALL="chart image backup failover"
 run_suite() {
     case "$1" in
         client) need_edge_tools; need_node; web_client ;;
-        rust) need_rust; need_postgres; need_edge_tools; need_node; cargo test --workspace --no-fail-fast ;;
+        rust) need_rust; need_postgres; need_edge_tools; need_node; rust_tests ;;
         envoy) need_edge_tools; need_node; node envoy/test.mjs ;;
         edge) needs_of_a_city; through_the_edge ;;
         keycloak) needs_of_a_city; need_keycloak; with_keycloak ;;
