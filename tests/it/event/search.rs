@@ -48,6 +48,49 @@ async fn e23_text_ignores_case_and_accents_and_forgives_a_typo() {
 }
 
 #[tokio::test]
+async fn e23_what_has_all_the_words_comes_before_what_is_only_alike() {
+    let mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    host.create(named("Matinée Session")).await.unwrap();
+    host.create(named("Matinée, for once a long way from the Moods")).await.unwrap();
+    let found = find(&host, text("moods matinee")).await;
+    assert_eq!(names(&found), ["Matinée, for once a long way from the Moods", "Matinée Session"]);
+}
+
+#[tokio::test]
+async fn e21_e23_pages_go_on_from_what_has_all_the_words_to_what_is_only_alike() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    for n in 0..4 {
+        host.create(named(&format!("Techno Nacht {n}"))).await.unwrap();
+        host.create(named(&format!("Tecno Nacht {n}"))).await.unwrap();
+        host.create(Event { is_public: Some(false), ..named("Techno Nacht, hidden") }).await.unwrap();
+    }
+    for order in [Order::Relevance, Order::Start] {
+        let request = SearchEventsRequest { order: order.into(), page_size: 100, ..text("techno nacht") };
+        let whole = find(&guest, request.clone()).await;
+        assert_eq!(whole.len(), 8);
+        if order == Order::Relevance {
+            assert!(names(&whole)[..4].iter().all(|name| name.starts_with("Techno")), "{:?}", names(&whole));
+        }
+        for page_size in 1..=9 {
+            let mut request = SearchEventsRequest { page_size, ..request.clone() };
+            let mut pages = Vec::new();
+            loop {
+                let page = guest.events().search_events(request.clone()).await.unwrap().into_inner();
+                assert!(page.results.len() == page_size as usize || page.next_page_token.is_empty());
+                pages.extend(page.results);
+                if page.next_page_token.is_empty() {
+                    break;
+                }
+                request.page_token = page.next_page_token;
+            }
+            assert_eq!(names(&pages), names(&whole), "{page_size} at once");
+        }
+    }
+}
+
+#[tokio::test]
 async fn e23_wildcards_are_text_and_no_input_is_an_error() {
     let mesh = Mesh::start().await;
     let host = mesh.person("host");

@@ -120,6 +120,36 @@ async fn e23_crews_are_found_by_name_and_description_whatever_case_accents_or_a_
 }
 
 #[tokio::test]
+async fn e21_e23_crews_with_all_the_words_come_before_those_that_are_only_alike_page_by_page() {
+    let mesh = Mesh::start().await;
+    let (people, event) = going(&mesh, 1).await;
+    for (name, description) in [
+        ("Techno Session", ""),
+        ("Moods, for all who are tired of sitting at home", "Techno"),
+        ("Techno Walk", ""),
+        ("Techno im Moods", ""),
+    ] {
+        people[0].form(Group { description: description.into(), ..named(&event, name, 5) }).await.unwrap();
+    }
+    let all = find(&people[0], text("moods techno")).await;
+    assert_eq!(all.len(), 4);
+    assert!(names(&all)[..2].iter().all(|name| name.contains("Moods")), "{:?}", names(&all));
+    for page_size in 1..=3 {
+        let mut request = SearchGroupsRequest { page_size, ..text("moods techno") };
+        let mut pages = Vec::new();
+        loop {
+            let page = people[0].groups().search_groups(request.clone()).await.unwrap().into_inner();
+            pages.extend(page.groups);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            request.page_token = page.next_page_token;
+        }
+        assert_eq!(names(&pages), names(&all), "{page_size} at once");
+    }
+}
+
+#[tokio::test]
 async fn e23_the_search_leaves_out_what_is_over_cancelled_archived_or_full_as_it_is_asked() {
     let mesh = Mesh::start().await;
     let (people, event) = going(&mesh, 2).await;

@@ -1,9 +1,9 @@
 //! Finding events by text and by place, in one statement of three steps: what the index finds, the page of it that the
 //! viewer may see, and the events of the page.
 //!
-//! What the index finds is materialized before the seats are joined: the planner takes one row for what are thousands,
-//! and joined in one go it read all seats once for each of them (3 s for the demo city, 20 ms so). It is sorted before,
-//! too, so that seats are read until the page is full. The viewer's own answer and the like are read for the page only.
+//! What the index finds is sorted before the seats are joined: the planner takes one row for what are thousands, and joined in
+//! one go it read all seats once for each of them (3 s for the demo city, 20 ms so). So seats are read until the page is full.
+//! The viewer's own answer and the like are read for the page only.
 //!
 //! An event that is not over, or that overlaps a window, started at most 31 days before: 7 by E1, and some more for adopted
 //! rows. So the indexes leave out the past.
@@ -123,9 +123,16 @@ pub(crate) async fn find(
     }
 }
 
-/// Led by the trigram index: a part of the text as it stands, or words that are alike (E23). The first costs less to
-/// test, and what is searched for is folded once, not for each row. What the index cannot answer comes after an `offset`:
-/// among the conditions, a bound on the start looks cheaper to the planner, which then compares every event to come.
+/// Led by the trigram index, in two tiers: what has all words as they stand, then what is only alike (E23). By relevance no row
+/// of the second comes before one of the first, so it is not looked for where the first fills the page: the tiers are taken
+/// one after the other, each sorted, until the limit. (No `order by` beside it: it would need both whole. One row of a
+/// `generate_series` and then the next is the order of a nested loop, and the laterals allow nothing else.) By another
+/// order there is one tier of both.
+///
+/// The first three words lead, and the others are compared. To be alike costs ten times as much to test, so it is tested
+/// once by the index and once for the order, and not where the text as it stands is among whole words: that is as alike
+/// as can be. What the index cannot answer comes after an `offset`: among the conditions, a bound on the start looks
+/// cheaper to the planner, which then compares every event to come.
 async fn by_text(
     db: &mut PgConnection,
     viewer: UserId,
@@ -137,49 +144,62 @@ async fn by_text(
     let after = page.after.as_ref();
     let rows = seen!(
         found viewer,
-        r"with q as materialized (
-              select crewup.fold($3) as folded,
-                     '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-          ), found as materialized (
-              select o.id, o.event_start,
-                     1000 * (word_similarity(q.folded, o.search_text)
-                             + case when o.search_text like q.part then 1 else 0 end) as likeness,
-                     case when $4::float8 is not null and o.latitude is not null then
-                         round(crewup.distance_m(o.latitude::float8, o.longitude::float8, $4, $5)) end as meters
-              from q
-              cross join lateral (
-                  select e.id, e.search_text, e.event_start, e.event_end, e.event_type, e.is_cancelled, e.latitude, e.longitude
-                  from events e
-                  where (e.search_text like (select q.part from q) or e.search_text %> (select q.folded from q))
-                    and (e.event_start at time zone 'UTC')::date
-                        >= (coalesce(greatest($8, case when $7 then crewup.now() end) - interval '31 days', '-infinity')
-                            at time zone 'UTC')::date
-                  offset 0
-              ) o
-              where q.folded <> ''
-                and not o.is_cancelled
-                and (not $7 or crewup.effective_end(o.event_start, o.event_end) > crewup.now())
-                and crewup.effective_end(o.event_start, o.event_end) > coalesce($8, '-infinity'::timestamptz)
-                and o.event_start < coalesce($9, 'infinity'::timestamptz)
-                and (cardinality($10::text[]) = 0 or o.event_type = any($10))
+        "with q as materialized (
+              select w.folded, w.parts, w.first, w.second, w.third, w.whole from crewup.searched($3) w
           )
           select s.id, o.key, o.meters::integer as meters
-          from (
-              select n.id, n.meters, k.key
-              from found n
-              cross join lateral (
-                  select case $12::integer
-                      when 1 then -n.likeness::bigint
-                      when 2 then n.meters::bigint
-                      else (extract(epoch from n.event_start) * 1000000)::bigint end as key) k
-              where ($6::float8 is null or n.meters <= $6)
-                and (k.key, n.id)
-                    > (coalesce($13, -9223372036854775808), coalesce($14, '00000000-0000-0000-0000-000000000000'::uuid))
-              order by k.key, n.id
+          from q
+          cross join generate_series(1, case $12::integer when 1 then 2 else 1 end) t (tier)
+          cross join lateral (
+              select n.id, n.key, n.meters
+              from (
+                  select e.id, m.meters,
+                         case $12::integer
+                             when 1 then -round(case
+                                 when e.has_all and ' ' || e.search_text || ' ' like q.whole then 3000
+                                 when e.has_all then 2000 + 1000 * word_similarity(q.folded, e.search_text)
+                                 else 1000 * word_similarity(q.folded, e.search_text) end)::bigint
+                             when 2 then m.meters::bigint
+                             else (extract(epoch from e.event_start) * 1000000)::bigint end as key
+                  from (
+                      select a.id, a.search_text, a.event_start, a.event_end, a.event_type, a.is_cancelled, a.latitude,
+                             a.longitude, true as has_all
+                      from events a
+                      where t.tier = 1
+                        and a.search_text like q.first and a.search_text like q.second and a.search_text like q.third
+                        and (a.event_start at time zone 'UTC')::date
+                            >= (coalesce(greatest($8, case when $7 then crewup.now() end) - interval '31 days', '-infinity')
+                                at time zone 'UTC')::date
+                      union all
+                      select a.id, a.search_text, a.event_start, a.event_end, a.event_type, a.is_cancelled, a.latitude,
+                             a.longitude, false
+                      from events a
+                      where (t.tier = 2 or $12::integer <> 1)
+                        and a.search_text %> q.folded
+                        and (a.event_start at time zone 'UTC')::date
+                            >= (coalesce(greatest($8, case when $7 then crewup.now() end) - interval '31 days', '-infinity')
+                                at time zone 'UTC')::date
+                      offset 0
+                  ) e
+                  cross join lateral (
+                      select case when $4::float8 is not null and e.latitude is not null then
+                          round(crewup.distance_m(e.latitude::float8, e.longitude::float8, $4, $5)) end as meters) m
+                  where (e.search_text like all (q.parts)) = e.has_all
+                    and not e.is_cancelled
+                    and (not $7 or crewup.effective_end(e.event_start, e.event_end) > crewup.now())
+                    and crewup.effective_end(e.event_start, e.event_end) > coalesce($8, '-infinity'::timestamptz)
+                    and e.event_start < coalesce($9, 'infinity'::timestamptz)
+                    and (cardinality($10::text[]) = 0 or e.event_type = any($10))
+                    and ($6::float8 is null or m.meters <= $6)
+                  offset 0
+              ) n
+              where (n.key, n.id)
+                  > (coalesce($13, -9223372036854775808), coalesce($14, '00000000-0000-0000-0000-000000000000'::uuid))
+              order by n.key, n.id
           ) o
           cross join lateral (select x.* from crewup.events_seen_by($1, $2) x where x.id = o.id offset 0) s
-          where not $11 or s.capacity is null or s.waiting = 0 and s.going < s.capacity
-          order by o.key, o.id
+          where q.folded <> ''
+            and (not $11 or s.capacity is null or s.waiting = 0 and s.going < s.capacity)
           limit $15",
         query,
         area.map(|area| area.latitude),

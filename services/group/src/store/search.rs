@@ -29,8 +29,8 @@ pub(crate) struct Found {
     pub(crate) key: i64,
 }
 
-/// One page, and one more: a part of the text as it stands, or words that are alike. What the index finds is materialized
-/// before the crews are joined, as in the search of events.
+/// One page, and one more, in two tiers, one after the other: what has all words as they stand, then what is only alike. As in the
+/// search of events, where it says why (ADR 15).
 #[tracing::instrument(skip_all)]
 pub(crate) async fn find(
     db: &mut PgConnection,
@@ -41,30 +41,44 @@ pub(crate) async fn find(
     let after = page.after.as_ref();
     let rows = seen!(
         found viewer,
-        r"with q as materialized (
-              select crewup.fold($3) as folded,
-                     '%' || replace(replace(replace(crewup.fold($3), '\', '\\'), '%', '\%'), '_', '\_') || '%' as part
-          ), found as materialized (
-              select g.id, -(1000 * (word_similarity(q.folded, g.search_text)
-                                     + case when g.search_text like q.part then 1 else 0 end))::bigint as key
-              from q
-              cross join groups g
-              where q.folded <> ''
-                and (g.search_text like (select q.part from q) or (select q.folded from q) <% g.search_text)
-                and g.archived_at is null and ($4::uuid is null or g.event_id = $4)
+        "with q as materialized (
+              select w.folded, w.parts, w.first, w.second, w.third, w.whole from crewup.searched($3) w
           )
           select s.id, o.key
-          from (
+          from q
+          cross join generate_series(1, 2) t (tier)
+          cross join lateral (
               select n.id, n.key
-              from found n
+              from (
+                  select g.id,
+                         -round(case
+                             when g.has_all and ' ' || g.search_text || ' ' like q.whole then 3000
+                             when g.has_all then 2000 + 1000 * word_similarity(q.folded, g.search_text)
+                             else 1000 * word_similarity(q.folded, g.search_text) end)::bigint as key
+                  from (
+                      select a.id, a.search_text, true as has_all
+                      from groups a
+                      where t.tier = 1
+                        and a.search_text like q.first and a.search_text like q.second and a.search_text like q.third
+                        and a.archived_at is null and ($4::uuid is null or a.event_id = $4)
+                      union all
+                      select a.id, a.search_text, false
+                      from groups a
+                      where t.tier = 2 and a.search_text %> q.folded
+                        and a.archived_at is null and ($4::uuid is null or a.event_id = $4)
+                      offset 0
+                  ) g
+                  where (g.search_text like all (q.parts)) = g.has_all
+                  offset 0
+              ) n
               where (n.key, n.id)
                   > (coalesce($6, -9223372036854775808), coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid))
               order by n.key, n.id
           ) o
           cross join lateral (select x.* from crewup.crews_seen_by($1, $2) x where x.id = o.id offset 0) s
-          where s.event_cancelled_at is null and ($4 is not null or s.effective_end > s.now)
+          where q.folded <> ''
+            and s.event_cancelled_at is null and ($4 is not null or s.effective_end > s.now)
             and (not $5 or s.members < s.capacity)
-          order by o.key, o.id
           limit $8",
         search.query,
         search.event.map(|event| event.0),
