@@ -14,6 +14,21 @@ async fn find(person: &Persona, request: SearchEventsRequest) -> Vec<FoundEvent>
     person.events().search_events(request).await.unwrap().into_inner().results
 }
 
+/// All pages, one after the other. Each but the last is full.
+async fn pages(person: &Persona, mut request: SearchEventsRequest) -> Vec<FoundEvent> {
+    let mut found = Vec::new();
+    loop {
+        let page = person.events().search_events(request.clone()).await.unwrap().into_inner();
+        let is_last = page.next_page_token.is_empty();
+        assert!(is_last || page.results.len() == request.page_size as usize);
+        found.extend(page.results);
+        if is_last {
+            return found;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
 fn names(found: &[FoundEvent]) -> Vec<&str> {
     found.iter().map(|found| found.event.as_ref().unwrap().name.as_str()).collect()
 }
@@ -74,18 +89,8 @@ async fn e21_e23_pages_go_on_from_what_has_all_the_words_to_what_is_only_alike()
             assert!(names(&whole)[..4].iter().all(|name| name.starts_with("Techno")), "{:?}", names(&whole));
         }
         for page_size in 1..=9 {
-            let mut request = SearchEventsRequest { page_size, ..request.clone() };
-            let mut pages = Vec::new();
-            loop {
-                let page = guest.events().search_events(request.clone()).await.unwrap().into_inner();
-                assert!(page.results.len() == page_size as usize || page.next_page_token.is_empty());
-                pages.extend(page.results);
-                if page.next_page_token.is_empty() {
-                    break;
-                }
-                request.page_token = page.next_page_token;
-            }
-            assert_eq!(names(&pages), names(&whole), "{page_size} at once");
+            let paged = pages(&guest, SearchEventsRequest { page_size, ..request.clone() }).await;
+            assert_eq!(names(&paged), names(&whole), "{page_size} at once");
         }
     }
 }
@@ -155,22 +160,14 @@ async fn e21_a_search_pages_by_every_order_without_gap_or_double() {
         host.create(Event { end_time: None, ..event }).await.unwrap();
     }
     for order in [Order::Relevance, Order::Distance, Order::Start] {
-        let mut request = SearchEventsRequest {
+        let request = SearchEventsRequest {
             query: "rooftop".into(),
             order: order.into(),
             page_size: 2,
             ..around(47.37, 8.54, 9_000)
         };
-        let mut seen = Vec::new();
-        loop {
-            let page = host.events().search_events(request.clone()).await.unwrap().into_inner();
-            seen.extend(page.results.into_iter().map(|found| found.event.unwrap().id));
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
-        let unique: std::collections::HashSet<_> = seen.iter().collect();
+        let seen = pages(&host, request).await;
+        let unique: std::collections::HashSet<_> = seen.iter().map(|found| &found.event.as_ref().unwrap().id).collect();
         assert_eq!((seen.len(), unique.len()), (5, 5), "{order:?}");
     }
 }

@@ -18,6 +18,19 @@ fn named(event: &str, name: &str, max_members: i32) -> Group {
     Group { name: name.into(), ..crew(event, max_members) }
 }
 
+/// All pages, one after the other.
+async fn pages(person: &Persona, mut request: SearchGroupsRequest) -> Vec<Group> {
+    let mut found = Vec::new();
+    loop {
+        let page = person.groups().search_groups(request.clone()).await.unwrap().into_inner();
+        found.extend(page.groups);
+        if page.next_page_token.is_empty() {
+            return found;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
 async fn find(person: &Persona, request: SearchGroupsRequest) -> Vec<Group> {
     person.groups().search_groups(request).await.unwrap().into_inner().groups
 }
@@ -135,17 +148,8 @@ async fn e21_e23_crews_with_all_the_words_come_before_those_that_are_only_alike_
     assert_eq!(all.len(), 4);
     assert!(names(&all)[..2].iter().all(|name| name.contains("Moods")), "{:?}", names(&all));
     for page_size in 1..=3 {
-        let mut request = SearchGroupsRequest { page_size, ..text("moods techno") };
-        let mut pages = Vec::new();
-        loop {
-            let page = people[0].groups().search_groups(request.clone()).await.unwrap().into_inner();
-            pages.extend(page.groups);
-            if page.next_page_token.is_empty() {
-                break;
-            }
-            request.page_token = page.next_page_token;
-        }
-        assert_eq!(names(&pages), names(&all), "{page_size} at once");
+        let paged = pages(&people[0], SearchGroupsRequest { page_size, ..text("moods techno") }).await;
+        assert_eq!(names(&paged), names(&all), "{page_size} at once");
     }
 }
 
@@ -172,16 +176,7 @@ async fn e23_the_search_leaves_out_what_is_over_cancelled_archived_or_full_as_it
     assert_eq!(names(&find(&stranger, free).await), ["Owls"]);
     let of = |event: &str| SearchGroupsRequest { event_id: event.into(), ..text("owls") };
     assert_eq!(names(&find(&stranger, of(&soon)).await), ["Owls, over"], "of one event, over or not");
-    let mut paged = Vec::new();
-    let mut request = SearchGroupsRequest { page_size: 1, ..text("owls") };
-    loop {
-        let page = stranger.groups().search_groups(request.clone()).await.unwrap().into_inner();
-        paged.extend(page.groups);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let paged = pages(&stranger, SearchGroupsRequest { page_size: 1, ..text("owls") }).await;
     assert_eq!(paged.len(), 2);
 }
 
