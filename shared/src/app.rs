@@ -29,7 +29,7 @@ use crate::{
     standing::{self, Standings},
 };
 
-pub use sharing::{Asked, Batch, Job, Meeting};
+pub use sharing::{Asked, Batch, Gathering, Meeting};
 pub use tx::Tx;
 
 /// Runs of a transaction that PostgreSQL or the network broke off: the first and three more (X6).
@@ -103,27 +103,8 @@ where
 pub struct Told<Req, T> {
     /// What the caller sent.
     pub request: Req,
-    /// What was asked.
-    pub told: std::result::Result<T, Untold>,
-}
-
-/// Why another service did not say what it was asked. A handler that fails for it may be run again, and says the same.
-pub struct Untold {
-    reason: ErrorReason,
-    /// For the operator.
-    cause: String,
-}
-
-impl From<Error> for Untold {
-    fn from(error: Error) -> Self {
-        Self { reason: error.reason(), cause: error.cause() }
-    }
-}
-
-impl From<&Untold> for Error {
-    fn from(untold: &Untold) -> Self {
-        Self::from(untold.reason).because(untold.cause.clone())
-    }
+    /// What was asked. A handler that fails for it may be run again, and says [`Error::same`].
+    pub told: Result<T>,
 }
 
 /// Asks other services before a transaction: what an `async fn(&Peers, &Identity, &Req) -> Result<T>` is.
@@ -232,8 +213,8 @@ impl App {
     {
         let context = request.extensions_mut().remove::<Context>();
         let told = match &context {
-            Some(context) => ask(&self.peers, context.person(), request.get_ref()).await.map_err(Untold::from),
-            None => Err(Error::internal("a call came past the layers").into()),
+            Some(context) => ask(&self.peers, context.person(), request.get_ref()).await,
+            None => Err(Error::internal("a call came past the layers")),
         };
         let mut request = request.map(|request| Told { request, told });
         if let Some(context) = context {

@@ -68,6 +68,16 @@ impl Error {
         self
     }
 
+    /// The same, for another who is told of it. Nobody tries again for its sake: it is what was left after trying.
+    #[must_use]
+    pub fn same(&self) -> Self {
+        let mut same = Self::from(self.reason());
+        same.0.violations.clone_from(&self.0.violations);
+        same.0.retry_after = self.0.retry_after;
+        same.0.resume_after = self.0.resume_after;
+        same.because(self.cause())
+    }
+
     /// What the operator should know, with the causes behind it, on one line. Empty: nothing more than the reason.
     pub(crate) fn cause(&self) -> String {
         self.0.cause.as_deref().map(|cause| Chain(cause).to_string()).unwrap_or_default()

@@ -1,8 +1,9 @@
-//! Calls about one thing that arrive together: each waits for the one before, so they may as well share a transaction.
+//! Calls that arrive together and may as well be served together: by one transaction where each would wait for the lock of the
+//! one before (ADR 16), by one query where each would cost the database as much as all of them (ADR 28).
 //!
-//! A call that meets no other runs as any other does. Those that arrive meanwhile wait, and then share the next
-//! transaction, in the order of their arrival: one lock, one commit for all of them. So a thing that many want at once
-//! costs its transactions, not its calls (E8). Per process: replicas meet at the thing's row.
+//! A call that finds a place free runs as any other does. Those that arrive while all places are taken wait, and share the next
+//! run, in the order of their arrival. So nobody waits for company, and what many want at once costs its runs, not its
+//! calls. Per process: replicas meet in the database.
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,7 @@ use crate::{
     lock::lock,
 };
 
-/// So many share a transaction at most: it holds the locks of all their callers.
+/// So many share a run at most: a transaction holds the locks of all their callers.
 const MOST: usize = 64;
 
 /// Runs jobs; answers each, in their order.
@@ -30,21 +31,25 @@ struct Waiting<Job, Res> {
     answer: oneshot::Sender<Result<Res>>,
 }
 
-/// By what the jobs are about: those that wait. A key that is here is at work.
-type Queues<Key, Job, Res> = Mutex<HashMap<Key, Vec<Waiting<Job, Res>>>>;
+/// What is under way for a key, and who waits for it.
+struct Queue<Job, Res> {
+    runs: usize,
+    waiting: Vec<Waiting<Job, Res>>,
+}
+
+struct Shared<Key, Job, Res> {
+    /// How many runs of a key there are at once.
+    places: usize,
+    /// By what the jobs are about. A key that is here is at work.
+    queues: Mutex<HashMap<Key, Queue<Job, Res>>>,
+}
 
 /// Where calls meet. Cheap to clone.
-pub struct Together<Key, Job, Res>(Arc<Queues<Key, Job, Res>>);
+pub struct Together<Key, Job, Res>(Arc<Shared<Key, Job, Res>>);
 
 impl<Key, Job, Res> Clone for Together<Key, Job, Res> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
-    }
-}
-
-impl<Key, Job, Res> Default for Together<Key, Job, Res> {
-    fn default() -> Self {
-        Self(Arc::default())
     }
 }
 
@@ -54,49 +59,56 @@ where
     Job: Send + 'static,
     Res: Send + 'static,
 {
+    /// With room for so many runs of one key at once.
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Shared { places, queues: Mutex::default() }))
+    }
+
     /// Runs `job` by `run`: at once and alone, or with the others that wait for `key`. A caller who goes away takes along
     /// what runs alone, as everywhere; what runs with others goes on.
     pub async fn run(&self, key: Key, job: Job, run: Run<Job, Res>) -> Result<Res> {
-        let gone = || Error::from(ErrorReason::Internal).because("a shared transaction ended without an answer");
+        let gone = || Error::from(ErrorReason::Internal).because("a shared run ended without an answer");
         let answer = {
-            let mut queues = lock(&self.0);
-            if let Some(queue) = queues.get_mut(&key) {
-                let (sender, receiver) = oneshot::channel();
-                queue.push(Waiting { job, answer: sender });
-                Err(receiver)
-            } else {
-                queues.insert(key.clone(), Vec::new());
+            let mut queues = lock(&self.0.queues);
+            let queue = queues.entry(key.clone()).or_insert(Queue { runs: 0, waiting: Vec::new() });
+            if queue.runs < self.0.places {
+                queue.runs += 1;
                 Ok(job)
+            } else {
+                let (sender, receiver) = oneshot::channel();
+                queue.waiting.push(Waiting { job, answer: sender });
+                Err(receiver)
             }
         };
         match answer {
             Err(receiver) => receiver.await.unwrap_or_else(|_| Err(gone())),
             Ok(job) => {
-                let first = First { together: self.clone(), key, run: Arc::clone(&run) };
-                let answer = run(vec![job]).await.pop().unwrap_or_else(|| Err(gone()));
-                drop(first);
-                answer
+                let _place = Place { together: self.clone(), key, run: Arc::clone(&run) };
+                run(vec![job]).await.pop().unwrap_or_else(|| Err(gone()))
             }
         }
     }
 
-    /// Those who wait for `key`, up to [`MOST`]. None left: the key is not at work any more.
+    /// Those who wait for `key`, up to [`MOST`]. None: the place is free.
     fn take(&self, key: &Key) -> Vec<Waiting<Job, Res>> {
-        let mut queues = lock(&self.0);
+        let mut queues = lock(&self.0.queues);
         let Some(queue) = queues.get_mut(key) else { return Vec::new() };
         // Who has gone away is not run for.
-        queue.retain(|waiting| !waiting.answer.is_closed());
-        let rest = queue.split_off(queue.len().min(MOST));
-        let taken = mem::replace(queue, rest);
+        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
+        let rest = queue.waiting.split_off(queue.waiting.len().min(MOST));
+        let taken = mem::replace(&mut queue.waiting, rest);
         if taken.is_empty() {
-            queues.remove(key);
+            queue.runs -= 1;
+            if queue.runs == 0 {
+                queues.remove(key);
+            }
         }
         taken
     }
 }
 
-/// The call that found nobody; whoever arrived meanwhile is served when it ends, however it ends.
-struct First<Key, Job, Res>
+/// A run that is under way. When it ends, however it ends, those who arrived meanwhile are served.
+struct Place<Key, Job, Res>
 where
     Key: Clone + Eq + Hash + Send + 'static,
     Job: Send + 'static,
@@ -108,7 +120,7 @@ where
 }
 
 #[allow(clippy::disallowed_methods, reason = "a Drop cannot await; the task ends with the last who waits")]
-impl<Key, Job, Res> Drop for First<Key, Job, Res>
+impl<Key, Job, Res> Drop for Place<Key, Job, Res>
 where
     Key: Clone + Eq + Hash + Send + 'static,
     Job: Send + 'static,
@@ -120,16 +132,12 @@ where
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (together, key, run) = (self.together.clone(), self.key.clone(), Arc::clone(&self.run));
+        let place = Self { together: self.together.clone(), key: self.key.clone(), run: Arc::clone(&self.run) };
         runtime.spawn(async move {
-            let mut next = taken;
-            while !next.is_empty() {
-                let (jobs, answers): (Vec<_>, Vec<_>) =
-                    next.into_iter().map(|waiting| (waiting.job, waiting.answer)).unzip();
-                for (answer, result) in answers.into_iter().zip(run(jobs).await) {
-                    let _ = answer.send(result);
-                }
-                next = together.take(&key);
+            let (jobs, answers): (Vec<_>, Vec<_>) =
+                taken.into_iter().map(|waiting| (waiting.job, waiting.answer)).unzip();
+            for (answer, result) in answers.into_iter().zip((place.run)(jobs).await) {
+                let _ = answer.send(result);
             }
         });
     }
@@ -141,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_arrives_meanwhile_shares_the_next_run_in_order() {
-        let together = Together::<u8, usize, (usize, usize)>::default();
+        let together = Together::<u8, usize, (usize, usize)>::new(1);
         let (open, gate) = tokio::sync::watch::channel(false);
         // Answers the job and how many shared the run.
         let run: Run<usize, (usize, usize)> = Arc::new(move |jobs: Vec<usize>| {
@@ -159,12 +167,12 @@ mod tests {
         let answers: Vec<_> = answers.into_iter().flatten().collect();
         let expected: Vec<_> = (0..10).map(|job| (job, if job == 0 { 1 } else { 9 })).collect();
         assert_eq!(answers, expected);
-        assert!(lock(&together.0).is_empty(), "nothing is left at work");
+        assert!(lock(&together.0.queues).is_empty(), "nothing is left at work");
     }
 
     #[tokio::test]
     async fn who_waits_is_served_though_the_first_goes_away() {
-        let together = Together::<u8, usize, usize>::default();
+        let together = Together::<u8, usize, usize>::new(1);
         let run: Run<usize, usize> = Arc::new(|jobs: Vec<usize>| {
             Box::pin(async move {
                 if jobs == [0] {
@@ -179,5 +187,44 @@ mod tests {
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
         assert_eq!(second.await.ok(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_served_though_a_run_panics() {
+        let together = Together::<u8, usize, usize>::new(1);
+        let (open, gate) = tokio::sync::watch::channel(false);
+        let run: Run<usize, usize> = Arc::new(move |jobs: Vec<usize>| {
+            let mut gate = gate.clone();
+            Box::pin(async move {
+                let _ = gate.wait_for(|open| *open).await;
+                assert!(!jobs.contains(&1), "one of them breaks the run");
+                jobs.into_iter().map(Ok).collect()
+            })
+        });
+        let (first, second) = (together.run(1, 0, Arc::clone(&run)), together.run(1, 1, Arc::clone(&run)));
+        let opened = async { open.send(true).is_ok() };
+        let (first, second, _) = tokio::join!(first, second, opened);
+        assert_eq!((first.ok(), second.ok()), (Some(0), None));
+        assert_eq!(together.run(1, 2, run).await.ok(), Some(2), "the place is free again");
+    }
+
+    #[tokio::test]
+    async fn as_many_run_at_once_as_there_are_places_and_no_more() {
+        let together = Together::<(), usize, usize>::new(2);
+        let (open, gate) = tokio::sync::watch::channel(false);
+        // Answers how many shared the run.
+        let run: Run<usize, usize> = Arc::new(move |jobs: Vec<usize>| {
+            let mut gate = gate.clone();
+            Box::pin(async move {
+                let _ = gate.wait_for(|open| *open).await;
+                jobs.iter().map(|_| Ok(jobs.len())).collect()
+            })
+        });
+        let all = futures_util::future::join_all((0..10).map(|job| together.run((), job, Arc::clone(&run))));
+        let opened = async { open.send(true).is_ok() };
+        let (answers, _) = tokio::join!(all, opened);
+        let shared: Vec<_> = answers.into_iter().flatten().collect();
+        assert_eq!(shared, [1, 1, 8, 8, 8, 8, 8, 8, 8, 8]);
+        assert!(lock(&together.0.queues).is_empty(), "nothing is left at work");
     }
 }

@@ -21,6 +21,7 @@ use crewup_tests::{
     refusal::reason,
     wire::Wire,
 };
+use futures_util::future::join_all;
 
 use crate::{
     group::going,
@@ -79,6 +80,14 @@ async fn a_read_is_one_round_trip_and_a_write_at_most_three_between_begin_with_e
         host.events_at(addr).get_event(GetEventRequest { event_id: made.clone() }).await.unwrap();
     });
     assert_eq!(get.await, 1, "GetEvent");
+    let gets = events.fewest(|_| async {
+        let all = (0..32).map(|_| async {
+            host.events_at(addr).get_event(GetEventRequest { event_id: made.clone() }).await.unwrap();
+        });
+        join_all(all).await;
+    });
+    let trips = gets.await;
+    assert!(trips <= 16, "32 times GetEvent at once: {trips}");
     let list = events.fewest(|_| async {
         host.events_at(addr).list_events(ListEventsRequest::default()).await.unwrap();
     });

@@ -75,7 +75,7 @@ impl<'a> Desk<'a> {
             Err(error) => return Err(error),
         }
         if people.len() > 1 {
-            seen.extend(store::events::seen_by_each(tx.db(), &people[1..], event).await?);
+            seen.extend(look(tx, &people[1..], event).await?);
         }
         Ok(Self { tx, event, people, seen, decided: Vec::new() })
     }
@@ -123,11 +123,17 @@ impl<'a> Desk<'a> {
     /// After changes that go beyond counters; where nobody else asks, nobody needs to know.
     async fn look_again(&mut self) -> Result<()> {
         if self.people.len() > 1 {
-            self.seen =
-                store::events::seen_by_each(self.tx.db(), &self.people, self.event).await?.into_iter().collect();
+            self.seen = look(self.tx, &self.people, self.event).await?.collect();
         }
         Ok(())
     }
+}
+
+/// The event as each of them sees it; who does not is left out.
+async fn look(tx: &mut Tx, people: &[UserId], event: EventId) -> Result<impl Iterator<Item = (UserId, Event)> + use<>> {
+    let pairs: Vec<_> = people.iter().map(|person| (*person, event)).collect();
+    let seen = store::events::seen_by_each(tx.db(), &pairs).await?;
+    Ok(seen.into_iter().map(|((viewer, _), event)| (viewer, event)))
 }
 
 fn answered(status: Option<Status>, position: Option<i32>) -> SetAttendanceResponse {

@@ -2,12 +2,13 @@
 
 use crewup_proto::event::{list_events_request::Order, *};
 use crewup_shared::{
-    app::ReadCx,
-    error::{Error, Result},
+    app::{Batch, ReadCx},
+    error::{Error, ErrorReason, Result},
     fields::Fields,
     id::{EventId, UserId},
     page::Page,
 };
+use sqlx::PgConnection;
 
 use crate::{
     model::{Event, Status, type_name},
@@ -17,15 +18,27 @@ use crate::{
     },
 };
 
-/// GetEvent (E20).
-pub(crate) async fn get(cx: &mut ReadCx, req: &GetEventRequest) -> Result<GetEventResponse> {
-    let caller = cx.caller.id;
+/// GetEvent (E20), of all who ask at once.
+pub(crate) async fn get(
+    db: &mut PgConnection,
+    calls: &Batch<GetEventRequest>,
+) -> Result<Vec<Result<GetEventResponse>>> {
+    let asked: Vec<_> = calls.0.iter().map(|call| Ok((call.caller.id, wanted(&call.request)?))).collect();
+    let pairs: Vec<_> = asked.iter().filter_map(|asked| asked.as_ref().ok().copied()).collect();
+    let seen = store::events::seen_by_each(db, &pairs).await?;
+    let answer = |asked: Result<(UserId, EventId)>| {
+        let (caller, id) = asked?;
+        let event = seen.get(&(caller, id)).ok_or(ErrorReason::NotFound)?;
+        Ok(GetEventResponse { event: Some(event.to_wire(caller)) })
+    };
+    Ok(asked.into_iter().map(answer).collect())
+}
+
+fn wanted(req: &GetEventRequest) -> Result<EventId> {
     let mut fields = Fields::new();
     let id = fields.id("event_id", &req.event_id);
     fields.done()?;
-
-    let event = store::events::get(cx.db(), caller, id).await?;
-    Ok(GetEventResponse { event: Some(event.to_wire(caller)) })
+    Ok(id)
 }
 
 /// BatchGetEvents (AIP-231): what is absent or hidden is left out.

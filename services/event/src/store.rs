@@ -10,7 +10,7 @@ pub(crate) mod seats;
 /// Events as a person sees them: `seen!(viewer, all_private, "rest of the query", more arguments)`. The columns and the
 /// condition of E20 are written once; `$1` and `$2` are taken. `seen!(from "function", ..)` reads from another function
 /// that answers the same row. `seen!(found viewer, "page", ..)` reads the events of a page that is found as `id`, `key`
-/// and `meters`, in that order. `seen!(each viewers, ..)` answers the event once for each of several viewers, with the viewer.
+/// and `meters`, in that order. `seen!(each viewers, events)` answers each event as the viewer at its place sees it, with the viewer.
 macro_rules! seen {
     ($viewer:expr, $all_private:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
         $crate::store::seen!(from "crewup.events_seen_by($1, $2)", $viewer, $all_private, $rest $(, $argument)*)
@@ -35,11 +35,13 @@ macro_rules! seen {
             event: $crate::store::seen!(@gather row),
         })
     };
-    (each $viewers:expr, $rest:literal $(, $argument:expr)* $(,)?) => {
+    (each $viewers:expr, $events:expr) => {
         $crate::store::seen!(
-            @query [] r#", v.id as "viewer!: crewup_shared::id::UserId""#,
-            ["unnest($1::uuid[]) v (id) cross join lateral crewup.events_seen_by(v.id, false) e " $rest]
-            $viewers $(, $argument)*
+            @query [] r#", v.viewer as "viewer!: crewup_shared::id::UserId""#,
+            ["unnest($1::uuid[], $2::uuid[]) v (viewer, event) cross join lateral (
+                  select x.* from crewup.events_seen_by(v.viewer, false) x where x.id = v.event offset 0
+              ) e"]
+            $viewers, $events
         )
         .map(|row| (row.viewer, $crate::store::seen!(@gather row)))
     };

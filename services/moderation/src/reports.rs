@@ -45,7 +45,7 @@ pub(crate) async fn create(
     let mut id = ReportId::new();
     match cx.once(request_id, req, id.0).await? {
         Once::First => {
-            let described = told.as_ref().map_err(Error::from)?;
+            let described = told.as_ref().map_err(Error::same)?;
             if let Some(owner) = described.owner {
                 access::not_oneself(&cx.caller, owner, "object")?;
             }

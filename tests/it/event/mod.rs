@@ -9,6 +9,7 @@ mod private;
 mod races;
 pub(crate) mod react;
 mod search;
+mod together;
 mod update;
 pub(crate) mod waitlist;
 

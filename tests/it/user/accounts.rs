@@ -66,7 +66,7 @@ pub(super) async fn of_profile(mesh: &Mesh, person: &Person, what: &str) -> Opti
 }
 
 /// Waits for what comes by itself; fails if it does not.
-pub(super) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -1,5 +1,7 @@
 //! Reading and writing one event.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use crewup_shared::{
     error::{ErrorReason, Result},
@@ -60,15 +62,19 @@ pub(crate) async fn held(
     event.fetch_optional(db).await?.ok_or_else(|| ErrorReason::NotFound.into())
 }
 
-/// The event as each of several people sees it; whoever does not is left out. What it is held for is the caller's.
+/// Of each of `pairs` the event as that person sees it; what is absent or hidden is left out.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn seen_by_each(
     db: &mut PgConnection,
-    viewers: &[UserId],
-    event: EventId,
-) -> Result<Vec<(UserId, Event)>> {
-    let viewers: Vec<_> = viewers.iter().map(|viewer| viewer.0).collect();
-    Ok(seen!(each viewers.as_slice(), "where e.id = $2", event.0).fetch_all(db).await?)
+    pairs: &[(UserId, EventId)],
+) -> Result<HashMap<(UserId, EventId), Event>> {
+    if let [(viewer, event)] = *pairs {
+        let seen = seen!(viewer, false, "where e.id = $3", event.0).fetch_optional(db).await?;
+        return Ok(seen.map(|seen| ((viewer, event), seen)).into_iter().collect());
+    }
+    let (viewers, events): (Vec<_>, Vec<_>) = pairs.iter().map(|(viewer, event)| (viewer.0, event.0)).unzip();
+    let seen = seen!(each & viewers, &events).fetch_all(db).await?;
+    Ok(seen.into_iter().map(|(viewer, event)| ((viewer, event.id), event)).collect())
 }
 
 /// Makes an event with its seats; the creator holds the first (E19).
