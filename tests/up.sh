@@ -62,7 +62,7 @@ expect "a taken port is named with its variable" 'CREWUP_EDGE_PORT' env CREWUP_S
     CREWUP_ISSUER_PORT=15998 "${free[@]}" ./dev up
 expect "an unknown command is refused" 'unknown: nonsense' ./dev nonsense
 expect "the database answers" '^ *[0-9]+ *$' ./dev psql -tc 'select count(*) from events'
-expect "a wrong setting is one line that names it" '^CREWUP_MODE|--mode|possible values' env CREWUP_MODE=staging target/debug/crewup-event
+expect "a wrong setting is named by its variable" "invalid value 'staging' for CREWUP_MODE" env CREWUP_MODE=staging target/debug/crewup-event
 expect "the city keeps the rules" '[0-9]+ rules hold' ./dev seed check
 expect "a service talks to who has the developer's certificate" '"email": "host@' ./dev grpcurl \
     "127.0.0.1:${CREWUP_USER_PORT:-50053}" $user/GetMe

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::{Host, Url};
@@ -14,12 +14,19 @@ use crate::{
     tls::{self, Files, Tls},
 };
 
-/// What is wrong with a command line, in one line; after its first paragraph, clap's answer is usage.
+/// What is wrong with the settings `C`, in one line, by the variables that set them; after its first paragraph,
+/// clap's answer is usage.
 #[must_use]
-pub fn wrong_line(error: &clap::Error) -> String {
+pub fn wrong_line<C: CommandFactory>(error: &clap::Error) -> String {
+    let mut command = C::command();
+    command.build();
     let text = error.to_string();
     let paragraph: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    paragraph.join(" ")
+    let by_option = paragraph.join(" ");
+    command.get_arguments().fold(by_option, |line, argument| match argument.get_env().and_then(|name| name.to_str()) {
+        Some(variable) => line.replace(&format!("'{argument}'"), variable).replace(&argument.to_string(), variable),
+        None => line,
+    })
 }
 
 /// Where a process runs.
@@ -275,4 +282,21 @@ pub(crate) fn secret(
     };
     let content = fs::read_to_string(file).map_err(|error| Wrong { variable, wrong: error.to_string() })?;
     Ok(content.trim_end().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_named_by_its_variable_in_one_line() {
+        let line = |arguments: &[&str]| {
+            let arguments = ["crewup"].iter().chain(arguments);
+            Config::try_parse_from(arguments).map_err(|error| wrong_line::<Config>(&error)).err()
+        };
+        let wrong = line(&["--mode", "staging"]).unwrap_or_default();
+        assert!(wrong.starts_with("error: invalid value 'staging' for CREWUP_MODE [possible values: "), "{wrong}");
+        let missing = line(&["--database-url", "postgres://x", "--mode", "production"]).unwrap_or_default();
+        assert!(missing.contains("CREWUP_ISSUER") && !missing.contains("--issuer"), "{missing}");
+    }
 }

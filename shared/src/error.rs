@@ -157,6 +157,9 @@ impl From<sqlx::Error> for Error {
         };
         let mut made = Self::from(reason).because(error);
         made.0.again = again;
+        if reason == ErrorReason::Overloaded {
+            made.0.retry_after = Some(Duration::from_secs(1));
+        }
         made
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     bulkhead::Bulkhead,
     clock,
     config::Config,
+    deadline,
     error::{Error, ErrorReason, Result},
     quota::Quotas,
     telemetry::{self, CallFigures},
@@ -126,8 +127,8 @@ impl Gate {
         let full = |_| Error::from(ErrorReason::Overloaded).retry_after(Duration::from_millis(250));
         let _slot = (!call.urgent).then(|| self.slots.try_acquire()).transpose().map_err(full)?;
         // A little before tonic's own timer, which would answer CANCELLED without details.
-        let asked = deadline(request.headers()).map(|asked| asked.saturating_sub(Duration::from_millis(5)));
-        let deadline = asked.map_or(self.longest, |asked| asked.min(self.longest));
+        let asked = deadline::asked(request.headers()).map(|asked| asked.saturating_sub(Duration::from_millis(5)));
+        let most = asked.map_or(self.longest, |asked| asked.min(self.longest));
         let work = async {
             let workload = request.extensions().get::<Caller>().and_then(|caller| caller.0.clone());
             let context = self.context(request.headers(), workload.as_deref(), call).await?;
@@ -139,7 +140,7 @@ impl Gate {
                 None => response,
             })
         };
-        match tokio::time::timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        match deadline::within(most, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(done)) => done,
             Ok(Err(_)) => Err(Error::internal("a handler panicked")),
             Err(_) => Err(ErrorReason::DeadlineExceeded.into()),
@@ -194,22 +195,6 @@ fn must_be_service(identity: &Identity, workload: Option<&str>, call: &Call) -> 
     Err(Error::from(ErrorReason::ServiceOnly).because(cause))
 }
 
-/// The caller's `grpc-timeout`: at most eight digits and a unit.
-fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
-}
-
 fn code_of(response: &Response<Body>) -> Code {
     response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
@@ -234,23 +219,4 @@ fn one_shape(response: Response<Body>) -> Response<Body> {
     };
     let cause = Status::from_header_map(headers).map(|status| status.message().to_owned());
     Error::from(reason).because(cause.unwrap_or_default()).into_status().into_http()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn x5_the_callers_deadline_is_read_in_every_unit() {
-        let read = |value: &str| {
-            let value = value.parse().ok()?;
-            deadline(&HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), value)]))
-        };
-        assert_eq!(read("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(read("2S"), Some(Duration::from_secs(2)));
-        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
-        for garbage in ["", "S", "1", "1x", "-1S", "123456789S", "1.5S"] {
-            assert_eq!(read(garbage), None, "{garbage:?}");
-        }
-    }
 }

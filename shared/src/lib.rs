@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod convert;
 pub mod db;
+mod deadline;
 pub mod error;
 pub mod fields;
 pub mod figures;

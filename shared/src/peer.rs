@@ -24,7 +24,7 @@ pub use replicas::{Lookup, Resolver, dns};
 
 use crate::{
     auth::Identity,
-    clock,
+    clock, deadline,
     error::{Error, ErrorReason, Result},
     issuer::Issuer,
     layer::USER_TOKEN,
@@ -105,7 +105,7 @@ impl Peers {
         Req: Message + Clone + Default + 'static,
         Res: Message + Default + 'static,
     {
-        match tokio::time::timeout(CALL, self.repeated(path, request, person)).await {
+        match tokio::time::timeout(most(), self.repeated(path, request, person)).await {
             Ok(done) => done,
             Err(_) => Err(Error::from(ErrorReason::DependencyUnavailable).because("the peer did not answer in time")),
         }
@@ -150,7 +150,7 @@ impl Peers {
 
     async fn dressed<T>(&self, message: T, person: &Identity) -> Result<Request<T>> {
         let mut request = Request::new(message);
-        request.set_timeout(CALL);
+        request.set_timeout(most());
         let service = self.identity.token().await?;
         let metadata = request.metadata_mut();
         metadata.insert("authorization", bearer(&service)?);
@@ -164,6 +164,11 @@ impl Peers {
         }
         Ok(request)
     }
+}
+
+/// How long a call may take: no longer than the one that it is made for (X5).
+fn most() -> Duration {
+    deadline::left().map_or(CALL, |left| left.min(CALL))
 }
 
 fn bearer(token: &SecretString) -> Result<AsciiMetadataValue> {

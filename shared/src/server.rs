@@ -175,7 +175,7 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
     let config = match Config::try_parse_from(args) {
         Ok(config) => config,
         Err(error) if !error.use_stderr() => error.exit(),
-        Err(error) => return fail(WRONG_SETTING, &wrong_line(&error)),
+        Err(error) => return fail(WRONG_SETTING, &wrong_line::<Config>(&error)),
     };
     if let Err(wrong) = check(service, &config) {
         return fail(WRONG_SETTING, &wrong.to_string());

@@ -227,6 +227,7 @@ pub(crate) async fn remove(cx: &mut WriteCx, req: &RemoveAttendeeRequest) -> Res
     event.must_not_be_over()?;
     let theirs = store::events::load(cx.db(), user, true, id).await?;
     leave(&mut cx.tx, &theirs, user).await?;
-    store::attendees::end_access(cx.db(), id, user).await?;
+    let now = cx.now();
+    store::attendees::end_access(cx.db(), id, user, now).await?;
     Ok(RemoveAttendeeResponse {})
 }

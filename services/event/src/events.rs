@@ -36,7 +36,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateEventRequest) -> Result
         cx.tx.count(&figures::CREATED, if draft.is_public { "public" } else { "private" });
     }
     let event = store::events::get(cx.db(), caller, id).await?;
-    Ok(CreateEventResponse { event: Some(event.to_wire(caller)) })
+    Ok(CreateEventResponse { event: Some(event.to_wire(&cx.caller)) })
 }
 
 /// UpdateEvent (E5-E7, E14).
@@ -62,7 +62,7 @@ pub(crate) async fn update(cx: &mut WriteCx, req: &UpdateEventRequest) -> Result
     let topic = if event.differs_materially(&draft) { Topic::EventChanged } else { Topic::EventEdited };
     cx.tx.emit(topic, id, None);
     let event = store::events::get(cx.db(), caller, id).await?;
-    Ok(UpdateEventResponse { event: Some(event.to_wire(caller)) })
+    Ok(UpdateEventResponse { event: Some(event.to_wire(&cx.caller)) })
 }
 
 /// CancelEvent (E16).
@@ -79,7 +79,7 @@ pub(crate) async fn cancel(cx: &mut WriteCx, req: &CancelEventRequest) -> Result
         cancel_now(&mut cx.tx, id).await?;
         event = store::events::load(cx.db(), caller, moderator, id).await?;
     }
-    Ok(CancelEventResponse { event: Some(event.to_wire(caller)) })
+    Ok(CancelEventResponse { event: Some(event.to_wire(&cx.caller)) })
 }
 
 /// Cancels an event whose seats are locked, and tells of it, once.

@@ -38,7 +38,13 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
         let made = store::invitations::get(cx.db(), InvitationId(made)).await?.ok_or(ErrorReason::NotFound)?;
         let event = store::events::get(cx.db(), caller, made.event_id).await?;
         access::own(&event, &cx.caller)?;
-        return Ok(CreateInvitationResponse { invitation: Some(to_wire(made)), token: String::new() });
+        // Only the hash is kept, so the secret of the answer that was lost is known to nobody.
+        let token = link::secret();
+        let renewed = store::invitations::renew(cx.db(), made.id, &link::hash(&token)).await?;
+        return Ok(CreateInvitationResponse {
+            invitation: Some(to_wire(made)),
+            token: if renewed { token } else { String::new() },
+        });
     }
     let new = parse(&mut fields, req, id, now);
     fields.done()?;
@@ -139,16 +145,16 @@ pub(crate) async fn accept(cx: &mut WriteCx, req: &AcceptInvitationRequest) -> R
     let (invitation, event_id) = found.ok_or(ErrorReason::InvitationNotFound)?;
     let event = store::events::held(cx.db(), caller, true, event_id, Hold::Change).await.map_err(hidden)?;
     let needs_access = event.creator_id != caller && !event.is_public;
-    // A used-up link first: it must tell nothing of the event. What it gave is undone if the event refuses.
+    // A link that does not let in first: it must tell nothing of the event. What it gave is undone if the event refuses.
     if needs_access
         && store::invitations::give_access(cx.db(), event_id, caller, invitation, now).await?
-        && !store::invitations::use_once(cx.db(), invitation).await?
+        && !store::invitations::use_once(cx.db(), invitation, caller).await?
     {
         return Err(ErrorReason::InvitationNotFound.into());
     }
     event.must_take_place()?;
     event.must_not_be_over()?;
-    Ok(AcceptInvitationResponse { event: Some(event.to_wire(caller)) })
+    Ok(AcceptInvitationResponse { event: Some(event.to_wire(&cx.caller)) })
 }
 
 /// A deleted event makes its invitations bad links.

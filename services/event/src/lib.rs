@@ -1,7 +1,7 @@
 //! The event service: events, RSVPs, the waitlist and the ways into private events.
 //!
-//! It owns the tables `events`, `event_seats`, `event_attendees`, `event_waitlist`, `event_access` and
-//! `event_invitations` and alone writes them. It promises that an event is never oversold (E8), that nobody overtakes
+//! It owns the tables `events`, `event_seats`, `event_attendees`, `event_waitlist`, `event_access`,
+//! `event_removals` and `event_invitations` and alone writes them. It promises that an event is never oversold (E8), that nobody overtakes
 //! a waiter (E11), and that a private event is to an outsider as if it were not (E20). It never writes a person or a
 //! crew: it tells of what happened, and they react.
 
@@ -34,7 +34,7 @@ pub static SERVICE: Service = Service {
     name: "event",
     port: 50051,
     plain_port: 9051,
-    schema: 17,
+    schema: 23,
     one_plan: true,
     routes,
     accounts: None,

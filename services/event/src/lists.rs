@@ -2,7 +2,7 @@
 
 use crewup_proto::event::{list_events_request::Order, *};
 use crewup_shared::{
-    app::{Batch, ReadCx},
+    app::{Batch, Caller, ReadCx},
     error::{Error, ErrorReason, Result},
     fields::Fields,
     id::{EventId, UserId},
@@ -23,12 +23,12 @@ pub(crate) async fn get(
     db: &mut PgConnection,
     calls: &Batch<GetEventRequest>,
 ) -> Result<Vec<Result<GetEventResponse>>> {
-    let asked: Vec<_> = calls.0.iter().map(|call| Ok((call.caller.id, wanted(&call.request)?))).collect();
-    let pairs: Vec<_> = asked.iter().filter_map(|asked| asked.as_ref().ok().copied()).collect();
+    let asked: Vec<_> = calls.0.iter().map(|call| Ok((&call.caller, wanted(&call.request)?))).collect();
+    let pairs: Vec<_> = asked.iter().flatten().map(|(caller, id)| (caller.id, *id)).collect();
     let seen = store::events::seen_by_each(db, &pairs).await?;
-    let answer = |asked: Result<(UserId, EventId)>| {
+    let answer = |asked: Result<(&Caller, EventId)>| {
         let (caller, id) = asked?;
-        let event = seen.get(&(caller, id)).ok_or(ErrorReason::NotFound)?;
+        let event = seen.get(&(caller.id, id)).ok_or(ErrorReason::NotFound)?;
         Ok(GetEventResponse { event: Some(event.to_wire(caller)) })
     };
     Ok(asked.into_iter().map(answer).collect())
@@ -50,7 +50,7 @@ pub(crate) async fn batch_get(cx: &mut ReadCx, req: &BatchGetEventsRequest) -> R
 
     let found = store::events::batch(cx.db(), caller, &ids).await?;
     let in_order = ids.iter().filter_map(|id| found.iter().find(|event| event.id == *id));
-    Ok(BatchGetEventsResponse { events: in_order.map(|event| event.to_wire(caller)).collect() })
+    Ok(BatchGetEventsResponse { events: in_order.map(|event| event.to_wire(&cx.caller)).collect() })
 }
 
 /// ListEvents (E2, E20, E21).
@@ -70,7 +70,7 @@ pub(crate) async fn list(cx: &mut ReadCx, req: &ListEventsRequest) -> Result<Lis
     };
     let total_size = total_size.map(i32::try_from).transpose().map_err(Error::internal)?;
     Ok(ListEventsResponse {
-        events: rows.iter().map(|event| event.to_wire(caller)).collect(),
+        events: rows.iter().map(|event| event.to_wire(&cx.caller)).collect(),
         next_page_token,
         total_size,
     })

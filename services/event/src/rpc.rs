@@ -76,7 +76,7 @@ impl EventService for Rpc {
     }
 
     async fn create_invitation(&self, req: Request<CreateInvitationRequest>) -> Answer<CreateInvitationResponse> {
-        self.app.write(req, invitations::create).await
+        self.app.write_on(req, |req| vec![&req.invitee_id], invitations::create).await
     }
 
     async fn revoke_invitation(&self, req: Request<RevokeInvitationRequest>) -> Answer<RevokeInvitationResponse> {

@@ -49,7 +49,7 @@ pub(crate) async fn search(cx: &mut ReadCx, req: &SearchEventsRequest) -> Result
     let found = store::search::find(cx.db(), caller, &search, &page).await?;
     let (found, next_page_token) = page.cut(found, |row| Key(row.key, row.event.id))?;
     let results =
-        found.iter().map(|row| FoundEvent { event: Some(row.event.to_wire(caller)), distance_meters: row.meters });
+        found.iter().map(|row| FoundEvent { event: Some(row.event.to_wire(&cx.caller)), distance_meters: row.meters });
     Ok(SearchEventsResponse { results: results.collect(), next_page_token })
 }
 

@@ -51,7 +51,7 @@ impl Things for Events {
             let ids: Vec<_> = things.iter().map(|thing| EventId(thing.id)).collect();
             let events = store::events::batch(db, caller.id, &ids).await?;
             let watched = things.iter().filter_map(|thing| {
-                let event = events.iter().find(|event| event.id.0 == thing.id)?.to_wire(caller.id);
+                let event = events.iter().find(|event| event.id.0 == thing.id)?.to_wire(caller);
                 let item = item(Change::Event(WatchedEvent { event: Some(event), revision: thing.revision }));
                 Some(Watched { thing: *thing, item, is_last: false })
             });

@@ -31,7 +31,7 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
     let mut fields = Fields::new();
     let request_id = fields.id("request_id", &req.request_id);
     let mut id = GroupInvitationId::new();
-    let mut token = String::new();
+    let mut token = link::secret();
     // Before the rules of time: a retry comes later than the call that it repeats.
     if fields.are_good()
         && let Once::Replay(made) = cx.once(request_id, req, id.0).await?
@@ -39,6 +39,10 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
         id = GroupInvitationId(made);
         let crew = invitation(cx, id).await?.group_id;
         access::admin(&store::crews::get(cx.db(), caller, crew).await?)?;
+        // Only the hash is kept, so the secret of the answer that was lost is known to nobody.
+        if !store::invitations::renew(cx.db(), id, &link::hash(&token)).await? {
+            token.clear();
+        }
     } else {
         let draft = parse(&mut fields, req, now);
         fields.done()?;
@@ -47,7 +51,6 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateInvitationRequest) -> R
         let crew = held(cx, draft.group_id).await?;
         access::admin(&crew)?;
         crew.must_take_place()?;
-        token = link::secret();
         store::invitations::insert(cx.db(), id, &draft, caller, &link::hash(&token), now).await?;
     }
     Ok(CreateInvitationResponse { invitation: Some(to_wire(invitation(cx, id).await?)), token })

@@ -41,7 +41,7 @@ pub static SERVICE: Service = Service {
     name: "group",
     port: 50052,
     plain_port: 9052,
-    schema: 19,
+    schema: 23,
     one_plan: false,
     routes,
     accounts: None,

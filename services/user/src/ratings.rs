@@ -9,6 +9,7 @@ use crewup_shared::{
     idempotency::Once,
     page::Page,
 };
+use sqlx::PgConnection;
 
 use crate::{
     access,
@@ -44,6 +45,13 @@ pub(crate) async fn create(cx: &mut WriteCx, req: &CreateRatingRequest) -> Resul
     }
     let rating = store::ratings::get(cx.db(), caller, id).await?.ok_or(ErrorReason::NotFound)?;
     Ok(CreateRatingResponse { rating: Some(rating.to_wire()) })
+}
+
+/// Whom the rating is about, whose reputation goes with it.
+pub(crate) async fn rated(db: &mut PgConnection, req: &DeleteRatingRequest) -> Result<Option<UserId>> {
+    let mut fields = Fields::new();
+    let id: RatingId = fields.id("rating_id", &req.rating_id);
+    if fields.are_good() { store::ratings::rated(db, id).await } else { Ok(None) }
 }
 
 /// DeleteRating (R3).

@@ -86,7 +86,7 @@ impl UserService for Rpc {
     }
 
     async fn delete_rating(&self, req: Request<DeleteRatingRequest>) -> Answer<DeleteRatingResponse> {
-        self.0.write(req, ratings::delete).await
+        self.0.write_found(req, ratings::rated, ratings::delete).await
     }
 
     async fn list_ratings(&self, req: Request<ListRatingsRequest>) -> Answer<ListRatingsResponse> {

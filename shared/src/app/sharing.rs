@@ -36,7 +36,7 @@ pub struct Asked<Req> {
     pub request: Req,
 }
 
-/// The calls that are served together, in the order of their arrival.
+/// The calls that are served together, in the order of their arrival; a handler gets one at least.
 pub struct Batch<Req>(pub Vec<Asked<Req>>);
 
 /// Where writes to one thing meet, by the thing's id as it was sent.
@@ -182,7 +182,7 @@ where
         let mut tx = Tx::begin(&app.db, &people).await?;
         let standings = jobs.iter().map(|job| tx.standing(job.id).unwrap_or(Standing::Erased));
         let (batch, refused) = admitted(jobs, standings.collect());
-        let answers = (self.0)(&mut tx, &batch).await?;
+        let answers = if batch.0.is_empty() { Vec::new() } else { (self.0)(&mut tx, &batch).await? };
         tx.commit(&app.wake).await?;
         Ok(in_order(refused, answers))
     }
@@ -205,7 +205,7 @@ where
             standings.push(app.standings.get(&mut lease, job.id).await?);
         }
         let (batch, refused) = admitted(jobs, standings);
-        let answers = (self.0)(&mut lease, &batch).await?;
+        let answers = if batch.0.is_empty() { Vec::new() } else { (self.0)(&mut lease, &batch).await? };
         lease.back();
         Ok(in_order(refused, answers))
     }

@@ -65,7 +65,7 @@ pub async fn run_command(args: impl IntoIterator<Item: Into<OsString> + Clone>) 
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "{}", wrong_line(&error));
+            let _ = writeln!(std::io::stderr(), "{}", wrong_line::<Args>(&error));
             return ExitCode::from(64);
         }
     };

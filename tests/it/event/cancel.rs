@@ -1,4 +1,4 @@
-use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, Event, EventState};
+use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, Event, EventAction, EventState};
 use crewup_tests::{
     Mesh, Persona,
     persona::{party, private_party},
@@ -47,6 +47,9 @@ async fn e16_only_the_creator_or_a_moderator_cancels_and_a_moderator_also_a_priv
     let private = host.create(private_party(None)).await.unwrap();
     assert_eq!(reason(mesh.person("guest").cancel(&public.id).await), "NOT_OWNER");
     assert_eq!(reason(mesh.person("guest").cancel(&private.id).await), "NOT_FOUND");
+    let may = |event: &Event| event.allowed_actions.contains(&i32::from(EventAction::Cancel));
+    assert!(may(&mesh.person("mod").get(&public.id).await.unwrap()), "and is told so");
+    assert!(!may(&mesh.person("guest").get(&public.id).await.unwrap()));
     mesh.person("mod").cancel(&public.id).await.unwrap();
     mesh.person("mod").cancel(&private.id).await.unwrap();
 }

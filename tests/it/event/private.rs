@@ -108,20 +108,55 @@ async fn e20_a_named_invitation_is_for_one_person_and_a_removed_one_loses_access
 }
 
 #[tokio::test]
-async fn e20_the_token_is_told_once_and_stored_as_a_hash() {
+async fn e20_who_was_removed_comes_back_by_no_invitation_of_before_and_uses_none_twice() {
     let mesh = Mesh::start().await;
-    let host = mesh.person("host");
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let made = host.create(private_party(None)).await.unwrap();
+    let (used, unused) = (host.link(&made.id, None).await.unwrap(), host.link(&made.id, None).await.unwrap());
+    let by_name = || async {
+        let named =
+            CreateInvitationRequest { event_id: made.id.clone(), invitee_id: guest.id().await, ..Default::default() };
+        let id = invite(&host, named).await.unwrap().invitation.unwrap().id;
+        AcceptInvitationRequest { invitation: Some(accept_invitation_request::Invitation::InvitationId(id)) }
+    };
+    let named = by_name().await;
+    guest.accept(&used).await.unwrap();
+    let remove = RemoveAttendeeRequest { event_id: made.id.clone(), user_id: guest.id().await };
+    for _ in 0..2 {
+        host.events().remove_attendee(remove.clone()).await.unwrap();
+        assert_eq!(reason(guest.accept(&used).await), "INVITATION_NOT_FOUND", "the link that let the person in");
+        assert_eq!(reason(guest.accept(&unused).await), "INVITATION_NOT_FOUND", "another one of before");
+        assert_eq!(reason(guest.events().accept_invitation(named.clone()).await), "INVITATION_NOT_FOUND", "by name");
+        assert_eq!(reason(guest.get(&made.id).await), "NOT_FOUND");
+        let list = ListInvitationsRequest { event_id: made.id.clone(), ..Default::default() };
+        let listed = host.events().list_invitations(list).await.unwrap().into_inner().invitations;
+        let uses: i32 = listed.iter().map(|invitation| invitation.use_count).sum();
+        assert_eq!(uses, 1, "the same person twice is one use");
+    }
+    mesh.person("friend").accept(&unused).await.unwrap();
+    guest.events().accept_invitation(by_name().await).await.unwrap();
+    guest.go(&made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn e20_x1_an_invitation_whose_answer_was_lost_is_answered_again_with_a_secret_that_works() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
     let made = host.create(private_party(None)).await.unwrap();
     let request = CreateInvitationRequest { event_id: made.id, request_id: request_id(), ..Default::default() };
-    let first = host.events().create_invitation(request.clone()).await.unwrap().into_inner();
-    let again = host.events().create_invitation(request).await.unwrap().into_inner();
-    assert_eq!((first.invitation, again.token.as_str()), (again.invitation, ""));
+    let invite = || async { host.events().create_invitation(request.clone()).await.unwrap().into_inner() };
+    let (lost, again) = (invite().await, invite().await);
+    assert_eq!(lost.invitation, again.invitation);
+    assert_eq!(reason(guest.accept(&lost.token).await), "INVITATION_NOT_FOUND", "the new one takes its place");
+    guest.accept(&again.token).await.unwrap();
+    assert_eq!(invite().await.token, "", "somebody used it, so it was not lost");
+    guest.accept(&again.token).await.unwrap();
     let stored: Vec<u8> = sqlx::query_scalar("select token_hash from event_invitations")
         .fetch_one(&mut mesh.db.connect().await)
         .await
         .unwrap();
     assert_eq!(stored.len(), 32);
-    assert!(!String::from_utf8_lossy(&stored).contains(&first.token));
+    assert!(!String::from_utf8_lossy(&stored).contains(&again.token), "as a hash");
 }
 
 #[tokio::test]

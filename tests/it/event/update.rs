@@ -125,3 +125,22 @@ async fn e20_who_answered_a_public_event_still_sees_it_when_it_becomes_private()
     guest.get(&made.id).await.unwrap();
     assert_eq!(reason(stranger.get(&made.id).await), "NOT_FOUND");
 }
+
+#[tokio::test]
+async fn e10_a_limit_that_an_edit_sets_keeps_a_waitlist_unless_it_says_otherwise() {
+    let mesh = Mesh::start().await;
+    let (host, guest, late) = (mesh.person("host"), mesh.person("guest"), mesh.person("late"));
+    let limited = |made: &Event| Event { id: made.id.clone(), max_attendees: Some(2), ..Default::default() };
+    let made = host.create(party(None)).await.unwrap();
+    let edited = host.update(limited(&made), &["max_attendees"]).await.unwrap();
+    assert_eq!(edited.waitlist_enabled, Some(true), "as where it is made with a limit");
+    guest.go(&made.id).await.unwrap();
+    assert_eq!(late.go(&made.id).await.unwrap().waitlist_position, Some(1));
+
+    let made = host.create(party(None)).await.unwrap();
+    let without = Event { waitlist_enabled: Some(false), ..limited(&made) };
+    let edited = host.update(without, &["max_attendees", "waitlist_enabled"]).await.unwrap();
+    assert_eq!(edited.waitlist_enabled, Some(false));
+    let edited = host.update(Event { max_attendees: Some(3), ..limited(&made) }, &["max_attendees"]).await.unwrap();
+    assert_eq!(edited.waitlist_enabled, Some(false), "another limit changes the limit only");
+}

@@ -175,3 +175,17 @@ async fn e7_a_rush_is_seen_in_few_states_and_its_end_is_right() {
     }
     assert!(states < 16, "{states} states for 32 answers");
 }
+
+#[tokio::test]
+async fn e13_who_waited_when_the_event_began_does_not_watch_it_any_more() {
+    let mesh = Mesh::start().await;
+    let (host, guest, late) = (mesh.person("host"), mesh.person("guest"), mesh.person("late"));
+    let made = host.create(party(Some(2))).await.unwrap();
+    guest.go(&made.id).await.unwrap();
+    assert_eq!(late.go(&made.id).await.unwrap().waitlist_position, Some(1));
+    assert_eq!(watching(&late).await.1.len(), 1);
+    let start = made.start_time.unwrap().seconds - chrono::Utc::now().timestamp();
+    mesh.db.advance(chrono::Duration::seconds(start + 60)).await;
+    assert_eq!(watching(&guest).await.1.len(), 1, "who goes does");
+    assert_eq!(watching(&late).await.1, []);
+}

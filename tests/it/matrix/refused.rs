@@ -23,7 +23,7 @@ const AT_THE_DOOR: [&str; 7] =
     ["TOKEN_MISSING", "PERSON_ONLY", "SERVICE_ONLY", "ROLE_REQUIRED", "USER_DEACTIVATED", "USER_BANNED", "USER_ERASED"];
 
 /// What is left to the services: the schema's version, by which they are ready; who calls, and in what standing. Of whom an
-/// approval is, is read before they are entered (X6).
+/// approval is and whom a rating is about, is read before they are entered (X6).
 const LEFT: &str = "
     revoke all on all tables in schema public, crewup from SERVICES;
     revoke execute on all functions in schema crewup from SERVICES;
@@ -32,6 +32,7 @@ const LEFT: &str = "
         crewup.restricted_since(bigint, timestamptz), crewup.api_account(text) to SERVICES;
     grant select (id, keycloak_id, claims_iat, erased_at) on users to crewup_user;
     grant select on group_requests to crewup_group;
+    grant select on ratings to crewup_user;
 ";
 
 const AT_ONCE: usize = 16;

@@ -150,6 +150,8 @@ impl Edit {
         }
         if mask.has("max_attendees") {
             draft.max_attendees = max_attendees(fields, new.max_attendees);
+            // Without a limit nobody waits, so nothing was said of a waitlist before.
+            draft.waitlist_enabled |= event.max_attendees.is_none() && draft.max_attendees.is_some();
         }
         if mask.has("waitlist_enabled") {
             draft.waitlist_enabled = new.waitlist_enabled.unwrap_or(draft.max_attendees.is_some());

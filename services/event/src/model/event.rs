@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use crewup_proto::event::{self as wire, EventAction, EventState};
 use crewup_shared::{
+    app::Caller,
     convert::{Place, timestamp},
     error::{ErrorReason, Result},
     id::{EventId, UserId},
@@ -13,6 +14,7 @@ use super::{
     Change,
     status::{Status, type_from_name},
 };
+use crate::access;
 
 /// A row of `crewup.events_seen_by`: the event, its counters and the viewer's own answer.
 #[derive(Clone, Debug)]
@@ -94,17 +96,20 @@ impl Event {
     }
 
     /// What the viewer may do now.
-    fn allowed_actions(&self, viewer: UserId) -> Vec<i32> {
+    fn allowed_actions(&self, viewer: &Caller) -> Vec<i32> {
         let mut actions = Vec::new();
         let running = !self.is_cancelled && !self.is_over();
-        if viewer == self.creator_id && running {
+        let is_mine = viewer.id == self.creator_id;
+        if is_mine && running {
             actions.push(if self.has_started() { EventAction::UpdateStarted } else { EventAction::Update });
-            actions.push(EventAction::Cancel);
-            if !self.is_public {
-                actions.push(EventAction::Invite);
-            }
         }
-        if viewer == self.creator_id && !self.has_guests {
+        if running && access::own_or_moderator(self, viewer).is_ok() {
+            actions.push(EventAction::Cancel);
+        }
+        if is_mine && running && !self.is_public {
+            actions.push(EventAction::Invite);
+        }
+        if is_mine && !self.has_guests {
             actions.push(EventAction::Delete);
         }
         if running {
@@ -114,7 +119,7 @@ impl Event {
     }
 
     /// For the wire.
-    pub(crate) fn to_wire(&self, viewer: UserId) -> wire::Event {
+    pub(crate) fn to_wire(&self, viewer: &Caller) -> wire::Event {
         let state = if self.is_cancelled { EventState::Cancelled } else { EventState::Scheduled };
         wire::Event {
             id: self.id.to_string(),

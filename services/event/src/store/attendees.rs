@@ -71,10 +71,21 @@ pub(crate) async fn is_visible(db: &mut PgConnection, viewer: UserId, other: Use
     Ok(visible)
 }
 
-/// Ends a person's access to a private event (E20).
+/// Ends a person's access to a private event, and that of every invitation that was made before (E20).
 #[tracing::instrument(skip_all)]
-pub(crate) async fn end_access(db: &mut PgConnection, event: EventId, user: UserId) -> Result<()> {
-    sqlx::query!("delete from event_access where event_id = $1 and user_id = $2", event.0, user.0).execute(db).await?;
+pub(crate) async fn end_access(db: &mut PgConnection, event: EventId, user: UserId, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "with ended as (
+             delete from event_access where event_id = $1 and user_id = $2 returning event_id, user_id
+         )
+         insert into event_removals (event_id, user_id, removed_at) select event_id, user_id, $3 from ended
+         on conflict (event_id, user_id) do update set removed_at = excluded.removed_at",
+        event.0,
+        user.0,
+        now,
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -92,7 +103,8 @@ pub(crate) async fn concerned(
            where e.id in (
                select a.event_id from event_attendees a where a.user_id = $1 and a.status = 'going'
                union
-               select w.event_id from event_waitlist w where w.user_id = $1
+               select w.event_id from event_waitlist w join events u on u.id = w.event_id
+               where w.user_id = $1 and u.event_start > crewup.now()
                union
                select o.id from events o where o.creator_id = $1)
              and crewup.effective_end(e.event_start, e.event_end) > crewup.now()
@@ -115,7 +127,7 @@ pub(crate) async fn banned_until(db: &mut PgConnection, user: UserId) -> Result<
     Ok(ban)
 }
 
-/// The events that a person made, goes to, is interested in or waits for, which are not over, with a number that grows
+/// The events that a person made, goes to, is interested in or waits for (until it begins, E13), which are not over, with a number that grows
 /// whenever what is seen of them changes. No span: see WatchEvents, which asks at each wake-up.
 pub(crate) async fn watched(db: &mut PgConnection, user: UserId) -> Result<Vec<Revision>> {
     let events = sqlx::query_as!(
@@ -125,7 +137,8 @@ pub(crate) async fn watched(db: &mut PgConnection, user: UserId) -> Result<Vec<R
                select a.event_id as id from event_attendees a
                where a.user_id = $1 and a.status in ('going', 'interested')
                union
-               select w.event_id from event_waitlist w where w.user_id = $1
+               select w.event_id from event_waitlist w join events u on u.id = w.event_id
+               where w.user_id = $1 and u.event_start > crewup.now()
                union
                select o.id from events o where o.creator_id = $1
            ) m

@@ -95,6 +95,20 @@ pub(crate) async fn revoke(db: &mut PgConnection, id: InvitationId, now: DateTim
     Ok(())
 }
 
+/// Gives a link another secret. False: somebody used it, or it is none or revoked.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn renew(db: &mut PgConnection, id: InvitationId, hash: &[u8]) -> Result<bool> {
+    let renewed = sqlx::query!(
+        "update event_invitations set token_hash = $2
+         where id = $1 and token_hash is not null and uses = 0 and revoked_at is null",
+        id.0,
+        hash,
+    )
+    .execute(db)
+    .await?;
+    Ok(renewed.rows_affected() == 1)
+}
+
 /// The event of a link that was not revoked and has not expired.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn by_token(db: &mut PgConnection, hash: &[u8]) -> Result<Option<(InvitationId, EventId)>> {
@@ -150,15 +164,20 @@ pub(crate) async fn give_access(
     Ok(given.rows_affected() == 1)
 }
 
-/// Counts one use. False: it is used up, or was revoked or expired meanwhile. The condition and the count are one
-/// statement on one row, so that N uses are exactly N.
+/// Counts one use by `user`. False: it is used up, or was revoked or expired meanwhile, or is older than the person's removal
+/// from the event. The condition and the count are one statement on one row, so that N uses are exactly N.
 #[tracing::instrument(skip_all)]
-pub(crate) async fn use_once(db: &mut PgConnection, id: InvitationId) -> Result<bool> {
+pub(crate) async fn use_once(db: &mut PgConnection, id: InvitationId, user: UserId) -> Result<bool> {
     let used = sqlx::query!(
-        "update event_invitations set uses = uses + 1
-         where id = $1 and (max_uses is null or uses < max_uses)
-           and revoked_at is null and (expires_at is null or expires_at > crewup.now())",
+        "update event_invitations i set uses = i.uses + 1
+         where i.id = $1 and (i.max_uses is null or i.uses < i.max_uses)
+           and i.revoked_at is null and (i.expires_at is null or i.expires_at > crewup.now())
+           and not exists (
+               select from event_removals r
+               where r.event_id = i.event_id and r.user_id = $2 and r.removed_at >= i.created_at
+           )",
         id.0,
+        user.0,
     )
     .execute(db)
     .await?;

@@ -111,6 +111,19 @@ pub(crate) async fn revoke(db: &mut PgConnection, id: GroupInvitationId, now: Da
     Ok(())
 }
 
+/// Gives a link another secret. False: somebody used it, or it is revoked.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn renew(db: &mut PgConnection, id: GroupInvitationId, hash: &[u8]) -> Result<bool> {
+    let renewed = sqlx::query!(
+        "update group_invitations set token_hash = $2 where id = $1 and uses = 0 and revoked_at is null",
+        id.0,
+        hash,
+    )
+    .execute(db)
+    .await?;
+    Ok(renewed.rows_affected() == 1)
+}
+
 /// The link of a token, whatever became of it, and its crew.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn by_token(db: &mut PgConnection, hash: &[u8]) -> Result<Option<(GroupInvitationId, GroupId)>> {

@@ -73,6 +73,14 @@ pub(crate) async fn insert(
     Ok(made.rows_affected() == 1)
 }
 
+/// Whom a rating is about.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn rated(db: &mut PgConnection, id: RatingId) -> Result<Option<UserId>> {
+    let rated = sqlx::query_scalar!(r#"select rated_user_id as "id: UserId" from ratings where id = $1"#, id.0)
+        .fetch_optional(db);
+    Ok(rated.await?)
+}
+
 /// One rating, whoever may see it: that is for the caller to look at.
 #[tracing::instrument(skip_all)]
 pub(crate) async fn get(db: &mut PgConnection, viewer: UserId, id: RatingId) -> Result<Option<Rating>> {
