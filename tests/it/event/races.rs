@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crewup_proto::event::{AttendanceStatus, CreateEventRequest, Event};
 use crewup_tests::{
-    Mesh,
+    Mesh, Persona,
     persona::{at_once, party, private_party, request_id},
     refusal::refused,
 };
@@ -13,12 +13,34 @@ use super::counted;
 
 const WRITERS: usize = 32;
 
+/// Answers to one event at one replica share a transaction, so only replicas meet at the event's row.
+const REPLICAS: usize = 8;
+
+const ROUNDS: usize = 4;
+
+/// `people`, each at one of the replicas.
+async fn spread(mesh: &mut Mesh, people: Vec<Persona>) -> Arc<Vec<Persona>> {
+    let mut replicas = Vec::new();
+    for _ in 0..REPLICAS {
+        replicas.push(mesh.add(&crewup_event::SERVICE, &[]).await);
+    }
+    let spread = people.iter().zip(replicas.iter().cycle()).map(|(person, addr)| person.at("event", *addr));
+    Arc::new(spread.collect())
+}
+
+/// Services with more replicas of the event service, and who writes at them.
+async fn replicated() -> (Mesh, Arc<Vec<Persona>>) {
+    let mut mesh = Mesh::start().await;
+    let people = mesh.crowd(WRITERS).await;
+    let people = spread(&mut mesh, people).await;
+    (mesh, people)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e8_capacity_holds_under_32_writers() {
-    let mesh = Mesh::racing().await;
+    let (mesh, people) = replicated().await;
     let host = mesh.person("host");
-    let people = Arc::new(mesh.crowd(WRITERS).await);
-    for round in 0..4 {
+    for round in 0..ROUNDS {
         let waitlist_enabled = Some(round % 2 == 0);
         let made = host.create(Event { waitlist_enabled, ..party(Some(11)) }).await.unwrap();
         let answers = at_once(&people, |at, people| {
@@ -28,8 +50,8 @@ async fn e8_capacity_holds_under_32_writers() {
         .await;
         let seated = answers.iter().flatten().filter(|held| held.status() == AttendanceStatus::Going).count();
         let refused: Vec<_> = answers.into_iter().filter(Result::is_err).map(refused).collect();
-        assert_eq!(seated, 10, "round {round}");
         assert!(refused.iter().all(|refusal| refusal.reason == "EVENT_FULL"), "{refused:?}");
+        assert_eq!(seated, 10, "round {round}");
         let count = counted(&mesh, &made.id).await;
         let waiting = if round % 2 == 0 { 22 } else { 0 };
         assert_eq!((count.going, count.waiting), (11, waiting));
@@ -38,99 +60,110 @@ async fn e8_capacity_holds_under_32_writers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e9_counters_are_right_after_32_people_change_their_minds_at_once() {
-    let mesh = Mesh::racing().await;
+    let (mesh, people) = replicated().await;
     let host = mesh.person("host");
-    let people = Arc::new(mesh.crowd(WRITERS).await);
-    let made = host.create(party(Some(12))).await.unwrap();
-    at_once(&people, |at, people| {
-        let id = made.id.clone();
-        async move {
-            for step in 0..6 {
-                let status = match (at + step) % 3 {
-                    0 => AttendanceStatus::Going,
-                    1 => AttendanceStatus::Interested,
-                    _ => AttendanceStatus::NotGoing,
-                };
-                people[at].answer(&id, status).await.unwrap();
+    for _ in 0..ROUNDS {
+        let made = host.create(party(Some(12))).await.unwrap();
+        at_once(&people, |at, people| {
+            let id = made.id.clone();
+            async move {
+                for step in 0..6 {
+                    let status = match (at + step) % 3 {
+                        0 => AttendanceStatus::Going,
+                        1 => AttendanceStatus::Interested,
+                        _ => AttendanceStatus::NotGoing,
+                    };
+                    people[at].answer(&id, status).await.unwrap();
+                }
             }
-        }
-    })
-    .await;
-    let count = counted(&mesh, &made.id).await;
-    assert!(count.going <= 12);
-    assert!(count.waiting == 0 || count.going == 12, "nobody waits beside a free seat: {count:?}");
+        })
+        .await;
+        let count = counted(&mesh, &made.id).await;
+        assert!(count.going <= 12);
+        assert!(count.waiting == 0 || count.going == 12, "nobody waits beside a free seat: {count:?}");
+    }
 }
 
+/// Held by the person's lock (X6) and by the event's, each by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e9_the_same_answer_32_times_at_once_takes_one_seat() {
-    let mesh = Mesh::racing().await;
-    let made = mesh.person("host").create(party(Some(40))).await.unwrap();
-    let same = Arc::new((0..WRITERS).map(|_| mesh.person("guest")).collect::<Vec<_>>());
-    at_once(&same, |at, people| {
-        let id = made.id.clone();
-        async move { people[at].go(&id).await.unwrap() }
-    })
-    .await;
-    assert_eq!(counted(&mesh, &made.id).await.going, 2);
+    let mut mesh = Mesh::start().await;
+    let host = mesh.person("host");
+    let same = (0..WRITERS).map(|_| mesh.person("guest")).collect();
+    let same = spread(&mut mesh, same).await;
+    for _ in 0..ROUNDS {
+        let made = host.create(party(Some(40))).await.unwrap();
+        at_once(&same, |at, people| {
+            let id = made.id.clone();
+            async move { people[at].go(&id).await.unwrap() }
+        })
+        .await;
+        assert_eq!(counted(&mesh, &made.id).await.going, 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e11_nobody_overtakes_a_waiter_while_seats_come_free() {
-    let mesh = Mesh::racing().await;
+    let (mesh, people) = replicated().await;
     let host = mesh.person("host");
-    let people = Arc::new(mesh.crowd(WRITERS).await);
-    let made = host.create(party(Some(9))).await.unwrap();
-    let (first, rest) = (8, WRITERS - 8);
-    for person in &people[..first + rest / 2] {
-        person.go(&made.id).await.unwrap();
-    }
-    // Eight leave while twelve newcomers ask: the twelve who wait come first, in their order.
-    at_once(&people, |at, people| {
-        let id = made.id.clone();
-        async move {
-            if at < first {
-                people[at].leave(&id).await.unwrap();
-            } else if at >= first + rest / 2 {
-                people[at].go(&id).await.unwrap();
-            }
+    let seats = 8;
+    // More who wait than seats come free, as many, and fewer.
+    for waiters in [12, seats, 4, 1] {
+        let made = host.create(party(Some(9))).await.unwrap();
+        let newcomers = seats + waiters;
+        for person in &people[..newcomers] {
+            person.go(&made.id).await.unwrap();
         }
-    })
-    .await;
-    for (at, person) in people[first..first + rest / 2].iter().enumerate() {
-        let held = person.get(&made.id).await.unwrap().my_attendance.unwrap();
-        assert_eq!(held.status() == AttendanceStatus::Going, at < 8, "waiter {at}: {held:?}");
+        // Eight leave while newcomers ask: those who wait come first, in their order.
+        at_once(&people, |at, people| {
+            let id = made.id.clone();
+            async move {
+                if at < seats {
+                    people[at].leave(&id).await.unwrap();
+                } else if at >= newcomers {
+                    people[at].go(&id).await.unwrap();
+                }
+            }
+        })
+        .await;
+        for (at, person) in people[seats..newcomers].iter().enumerate() {
+            let held = person.get(&made.id).await.unwrap().my_attendance.unwrap();
+            assert_eq!(held.status() == AttendanceStatus::Going, at < seats, "waiter {at} of {waiters}: {held:?}");
+        }
+        let count = counted(&mesh, &made.id).await;
+        assert_eq!((count.going, count.waiting), (9, 16), "of {waiters} who waited");
     }
-    assert_eq!(counted(&mesh, &made.id).await.going, 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e14_capacity_changes_among_32_writers_never_oversell() {
-    let mesh = Mesh::racing().await;
+    let (mesh, people) = replicated().await;
     let host = mesh.person("host");
-    let people = Arc::new(mesh.crowd(WRITERS).await);
-    let made = host.create(party(Some(4))).await.unwrap();
-    let edits = async {
-        for most in [8, 5, 16, 9, 20, 12] {
-            let edit = Event { etag: String::new(), max_attendees: Some(most), ..made.clone() };
-            if let Err(status) = host.update(edit, &["max_attendees"]).await {
-                assert_eq!(refused::<()>(Err(status)).reason, "CAPACITY_BELOW_GOING");
+    for _ in 0..ROUNDS {
+        let made = host.create(party(Some(4))).await.unwrap();
+        let edits = async {
+            for most in [8, 5, 16, 9, 20, 12] {
+                let edit = Event { etag: String::new(), max_attendees: Some(most), ..made.clone() };
+                if let Err(status) = host.update(edit, &["max_attendees"]).await {
+                    assert_eq!(refused::<()>(Err(status)).reason, "CAPACITY_BELOW_GOING");
+                }
             }
-        }
-    };
-    let answers = at_once(&people, |at, people| {
-        let id = made.id.clone();
-        async move {
-            people[at].go(&id).await.unwrap();
-            if at % 3 == 0 {
-                people[at].leave(&id).await.unwrap();
+        };
+        let answers = at_once(&people, |at, people| {
+            let id = made.id.clone();
+            async move {
+                people[at].go(&id).await.unwrap();
+                if at % 3 == 0 {
+                    people[at].leave(&id).await.unwrap();
+                }
             }
-        }
-    });
-    tokio::join!(edits, answers);
-    let count = counted(&mesh, &made.id).await;
-    let now = host.get(&made.id).await.unwrap();
-    let most = i64::from(now.max_attendees.unwrap());
-    assert!(count.going <= most && (count.waiting == 0 || count.going == most), "{count:?} of {most}");
+        });
+        tokio::join!(edits, answers);
+        let count = counted(&mesh, &made.id).await;
+        let now = host.get(&made.id).await.unwrap();
+        let most = i64::from(now.max_attendees.unwrap());
+        assert!(count.going <= most && (count.waiting == 0 || count.going == most), "{count:?} of {most}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

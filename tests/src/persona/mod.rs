@@ -80,6 +80,14 @@ impl Persona {
         Self { token: self.token.clone(), services, id: self.id.clone() }
     }
 
+    /// The same person, who calls another replica of a service.
+    #[must_use]
+    pub fn at(&self, service: &'static str, addr: SocketAddr) -> Self {
+        let mut services = self.services.clone();
+        services.insert(service, channel(addr, service));
+        Self { token: self.token.clone(), services, id: self.id.clone() }
+    }
+
     /// The token.
     pub fn token(&self) -> &str {
         &self.token
