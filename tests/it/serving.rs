@@ -18,6 +18,7 @@ use crewup_tests::{
 };
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::task::JoinHandle;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_types::StatusExt as _;
@@ -59,12 +60,16 @@ impl Activity {
 
     /// Until no service has a transaction open, and what one left behind is over.
     pub(crate) async fn quiet(&mut self) {
+        self.quiet_within(Duration::from_secs(10)).await;
+    }
+
+    async fn quiet_within(&mut self, time: Duration) {
         let ending = async {
             while self.count("application_name like 'crewup-%' and xact_start is not null").await > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), ending).await.expect("the transactions end");
+        tokio::time::timeout(time, ending).await.expect("the transactions end");
     }
 }
 
@@ -167,28 +172,53 @@ async fn x6_a_transaction_that_postgresql_breaks_off_is_retried_three_times_and_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x5_a_hundred_cancelled_writes_leave_no_transaction_open() {
-    let mesh = Mesh::start().await;
-    let host = mesh.person("host");
-    let made = host.create(party(None)).await.unwrap();
-    let people = mesh.crowd(20).await;
-    let writes = (0..100_usize).map(|at| {
-        let (mut events, id) = (people[at % people.len()].events(), made.id.clone());
-        async move {
-            let status = if at % 2 == 0 { AttendanceStatus::Going } else { AttendanceStatus::Interested };
-            let write = events.set_attendance(SetAttendanceRequest { event_id: id, status: status.into() });
-            // Cut off somewhere between the first byte and the answer.
-            tokio::time::timeout(Duration::from_micros(200 + 150 * at as u64), write).await.is_err()
-        }
-    });
-    let cut = join_all(writes).await.into_iter().filter(|cut| *cut).count();
-    assert!(cut > 10, "only {cut} writes were cut off");
-    let mut activity = Activity::of(&mesh).await;
-    for _ in 0..10 {
-        let idle =
-            "state like 'idle in transaction%' and state_change < clock_timestamp() - interval '50 milliseconds'";
-        assert_eq!(activity.count(idle).await, 0);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let mesh = Mesh::racing().await;
+    let people = mesh.crowd(25).await;
+    // An event for each, for answers to one share a transaction.
+    let mut made = Vec::new();
+    for person in &people {
+        made.push(person.create(party(None)).await.unwrap().id);
     }
+    let mut activity = Activity::of(&mesh).await;
+    let mut blocker = mesh.db.connect().await;
+    let (going, interested, not) = (AttendanceStatus::Going, AttendanceStatus::Interested, AttendanceStatus::NotGoing);
+    for (round, status) in [interested, not, going, interested].into_iter().enumerate() {
+        let mut lock = blocker.begin().await.unwrap();
+        sqlx::query("select from event_seats for update").execute(&mut *lock).await.unwrap();
+        let writes = people.iter().zip(made.clone()).map(|(person, event_id)| {
+            let mut events = person.events();
+            let write = SetAttendanceRequest { event_id, status: status.into() };
+            tokio::spawn(async move { events.set_attendance(write).await.is_ok() })
+        });
+        let writes: Vec<_> = writes.collect();
+        activity.waiting_for_locks(25).await;
+        if round < 3 {
+            // Some while they wait, the others on their way to the commit.
+            let (waiting, going_on) = writes.split_at(12);
+            waiting.iter().for_each(JoinHandle::abort);
+            lock.rollback().await.unwrap();
+            going_on.iter().for_each(JoinHandle::abort);
+            activity.quiet_within(Duration::from_secs(8)).await;
+        } else {
+            // They end though what they wait for is never given to them, and nothing of them is there.
+            let before = answers(&mesh).await;
+            writes.iter().for_each(JoinHandle::abort);
+            activity.quiet_within(Duration::from_secs(8)).await;
+            lock.rollback().await.unwrap();
+            assert_eq!(answers(&mesh).await, before);
+        }
+        let cut = join_all(writes).await.into_iter().filter(Result::is_err).count();
+        assert!(cut >= 12, "only {cut} writes were cut off");
+    }
+    for (person, event) in people.iter().zip(&made) {
+        person.answer(event, not).await.unwrap();
+    }
+}
+
+/// Everybody's answer to everything.
+async fn answers(mesh: &Mesh) -> String {
+    let answers = "select string_agg(a::text, ' ' order by a::text) from event_attendees a";
+    sqlx::query_scalar(answers).fetch_one(&mut mesh.db.connect().await).await.unwrap()
 }
 
 /// Answers to one event share a connection.
