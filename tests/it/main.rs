@@ -22,6 +22,7 @@ mod matrix;
 mod migrate;
 mod moderation;
 mod mutual_tls;
+mod pages;
 mod peers;
 mod people;
 mod process;

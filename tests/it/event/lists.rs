@@ -7,7 +7,7 @@ use crewup_proto::{
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{in_hours, party},
+    persona::{in_hours, party, private_party, request_id},
     refusal::{reason, refused},
 };
 use tonic::Status;
@@ -203,4 +203,87 @@ async fn a_batch_keeps_the_order_and_leaves_out_what_is_absent() {
     assert_eq!(found, [made[3].clone(), made[1].clone()]);
     assert_eq!(refused(batch(Vec::new()).await).fields, ["event_ids"]);
     assert_eq!(refused(batch(vec![made[0].id.clone(); 101]).await).fields, ["event_ids"]);
+}
+
+#[tokio::test]
+async fn e21_pages_of_attendees_hold_each_once_the_oldest_answer_first_whatever_their_status() {
+    let mesh = Mesh::start().await;
+    let people = mesh.crowd(8).await;
+    let made = people[0].create(party(None)).await.unwrap().id;
+    // An answer keeps its place where it changes; two of them are of the same instant.
+    for person in &people[1..] {
+        person.go(&made).await.unwrap();
+    }
+    for person in people[1..].iter().rev().step_by(2) {
+        person.answer(&made, AttendanceStatus::Interested).await.unwrap();
+    }
+    let same = "update event_attendees set created_at = (select min(created_at) from event_attendees)
+                where user_id = any($1::uuid[])";
+    let mut first = [people[0].id().await, people[2].id().await];
+    first.sort();
+    let moved = sqlx::query(same).bind(&first[..]).execute(&mut mesh.db.connect().await).await.unwrap();
+    assert_eq!(moved.rows_affected(), 2);
+    let (mut going, mut interested) = (first.to_vec(), Vec::new());
+    for (at, person) in people.iter().enumerate() {
+        match at {
+            0 | 2 => {}
+            _ if at % 2 == 0 => going.push(person.id().await),
+            _ => interested.push(person.id().await),
+        }
+    }
+    for (status, expected) in [
+        (AttendanceStatus::Unspecified, &going),
+        (AttendanceStatus::Going, &going),
+        (AttendanceStatus::Interested, &interested),
+        (AttendanceStatus::NotGoing, &Vec::new()),
+    ] {
+        for size in [1, 2, 3, 4, 100] {
+            let (mut found, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let event_id = made.clone();
+                let request = ListAttendeesRequest { event_id, status: status.into(), page_size: size, page_token };
+                let page = people[1].events().list_attendees(request).await.unwrap().into_inner();
+                let full = page.attendees.len() == size as usize;
+                assert!(full || page.next_page_token.is_empty(), "only the last page may be short");
+                found.extend(page.attendees.into_iter().map(|attendee| attendee.user_id));
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(found, *expected, "{status:?}, {size} a page");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e21_pages_of_invitations_hold_each_once_the_newest_first() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let event_id = host.create(private_party(None)).await.unwrap().id;
+    let other = host.create(private_party(None)).await.unwrap().id;
+    let mut expected = Vec::new();
+    for at in 0..5 {
+        // Links and names; of another event, one.
+        let invitee_id = if at == 2 { guest.id().await } else { String::new() };
+        let event_id = if at == 3 { other.clone() } else { event_id.clone() };
+        let request = CreateInvitationRequest { event_id, invitee_id, request_id: request_id(), ..Default::default() };
+        let made = host.events().create_invitation(request).await.unwrap().into_inner().invitation.unwrap();
+        if at != 3 {
+            expected.insert(0, made);
+        }
+    }
+    for size in [1, 2, 3, 4, 100] {
+        let (mut found, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListInvitationsRequest { event_id: event_id.clone(), page_size: size, page_token };
+            let page = host.events().list_invitations(request).await.unwrap().into_inner();
+            found.extend(page.invitations);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{size} a page");
+    }
 }
