@@ -2,7 +2,7 @@ use chrono::Duration;
 use crewup_proto::event::{AttendanceStatus, Event, ListAttendeesRequest, RemoveAttendeeRequest};
 use crewup_tests::{
     Mesh,
-    persona::party,
+    persona::{party, private_party},
     refusal::{reason, refused},
 };
 
@@ -121,4 +121,18 @@ async fn e20_a_removed_person_who_was_interested_is_no_longer_counted() {
     let request = RemoveAttendeeRequest { event_id: made.id.clone(), user_id: guest.id().await };
     host.events().remove_attendee(request).await.unwrap();
     assert_eq!(counted(&mesh, &made.id).await, Count { going: 1, interested: 0, waiting: 0 });
+}
+
+#[tokio::test]
+async fn e13_e20_nobody_is_removed_after_the_end() {
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let made = host.create(private_party(None)).await.unwrap();
+    guest.accept(&host.link(&made.id, None).await.unwrap()).await.unwrap();
+    guest.go(&made.id).await.unwrap();
+    mesh.db.advance(Duration::days(7) + Duration::hours(7)).await;
+    let request = RemoveAttendeeRequest { event_id: made.id.clone(), user_id: guest.id().await };
+    assert_eq!(reason(host.events().remove_attendee(request).await), "EVENT_OVER");
+    assert_eq!(guest.get(&made.id).await.unwrap().my_attendance.unwrap().status(), AttendanceStatus::Going);
+    assert_eq!(counted(&mesh, &made.id).await, Count { going: 2, interested: 0, waiting: 0 });
 }

@@ -1,3 +1,4 @@
+use chrono::Duration;
 use crewup_proto::event::{AttendanceStatus, DeleteEventRequest, Event, EventAction, EventState};
 use crewup_tests::{
     Mesh, Persona,
@@ -77,4 +78,24 @@ async fn e16_a_public_event_that_became_private_can_still_be_deleted_while_nobod
     let made = host.create(party(Some(5))).await.unwrap();
     host.update(Event { is_public: Some(false), ..made.clone() }, &["is_public"]).await.unwrap();
     delete(&host, &made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn e5_e16_a_running_event_can_be_cancelled_and_one_that_is_over_by_nobody() {
+    let mesh = Mesh::start().await;
+    let (host, guest, moderator) = (mesh.person("host"), mesh.person("guest"), mesh.person("mod"));
+    let running = host.create(party(None)).await.unwrap();
+    let over = host.create(party(None)).await.unwrap();
+    guest.go(&running.id).await.unwrap();
+    mesh.db.advance(Duration::days(7) + Duration::minutes(1)).await;
+    assert_eq!(host.cancel(&running.id).await.unwrap().state(), EventState::Cancelled);
+    assert_eq!(told(&mesh, "event.changed", &running.id).await, 1, "E7");
+    guest.leave(&running.id).await.unwrap();
+    mesh.db.advance(Duration::hours(6)).await;
+    for person in [&host, &moderator] {
+        assert_eq!(reason(person.cancel(&over.id).await), "EVENT_OVER");
+        person.cancel(&running.id).await.expect("what is so already is no change");
+    }
+    assert_eq!(host.get(&over.id).await.unwrap().state(), EventState::Scheduled);
+    assert_eq!(told(&mesh, "event.changed", &over.id).await, 0);
 }

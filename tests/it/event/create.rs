@@ -1,10 +1,11 @@
+use chrono::Duration;
 use crewup_proto::{
     event::{AttendanceStatus, CreateEventRequest, Event, EventAction, EventType},
     google::r#type::LatLng,
 };
 use crewup_tests::{
     Mesh,
-    persona::{in_hours, party, request_id},
+    persona::{in_hours, party, private_party, request_id},
     refusal::{reason, refused},
 };
 use prost_types::Timestamp;
@@ -85,14 +86,13 @@ async fn e19_the_creator_is_going_from_the_creation_and_reads_back_what_was_made
     let made = host.create(draft.clone()).await.unwrap();
     assert_eq!(made, host.get(&made.id).await.unwrap());
     assert_eq!(made.creator_id, host.id().await);
+    assert_eq!(may(&made), [EventAction::Update, EventAction::Cancel, EventAction::Delete, EventAction::Attend]);
     assert_eq!((made.going_count, made.free_seats), (1, Some(5)));
     assert_eq!(made.my_attendance.unwrap().status(), AttendanceStatus::Going);
     assert_eq!((made.name, made.r#type, made.start_time), (draft.name, i32::from(EventType::Club), draft.start_time));
     assert_eq!(made.location.unwrap().latitude, 47.391_234_57, "rounded to 8 places");
     assert_eq!(made.time_zone, "Europe/Zurich", "E3: the zone is kept");
     assert_eq!((made.waitlist_enabled, made.is_public), (Some(true), Some(true)), "the defaults");
-    let may: Vec<_> = made.allowed_actions.iter().filter_map(|action| EventAction::try_from(*action).ok()).collect();
-    assert_eq!(may, [EventAction::Update, EventAction::Cancel, EventAction::Delete, EventAction::Attend]);
 }
 
 #[tokio::test]
@@ -145,4 +145,36 @@ async fn x1_a_retry_is_answered_when_the_time_for_a_first_call_is_over() {
     assert_eq!(first.id, again.id);
     let late = CreateEventRequest { request_id: request_id(), ..request };
     assert_eq!(refused(host.events().create_event(late).await).fields, ["event.start_time"]);
+}
+
+fn may(event: &Event) -> Vec<EventAction> {
+    event.allowed_actions.iter().filter_map(|action| EventAction::try_from(*action).ok()).collect()
+}
+
+#[tokio::test]
+async fn e5_e16_what_one_may_do_with_an_event_follows_its_start_its_end_and_its_cancellation() {
+    use EventAction::*;
+    let mesh = Mesh::start().await;
+    let (host, guest) = (mesh.person("host"), mesh.person("guest"));
+    let private = host.create(private_party(None)).await.unwrap();
+    assert_eq!(may(&private), [Update, Cancel, Invite, Delete, Attend]);
+    let visited = host.create(party(None)).await.unwrap();
+    assert_eq!(may(&guest.get(&visited.id).await.unwrap()), [Attend]);
+    guest.go(&visited.id).await.unwrap();
+    assert_eq!(may(&host.get(&visited.id).await.unwrap()), [Update, Cancel, Attend], "somebody joined");
+
+    let [lonely, cancelled] = [host.create(party(None)).await.unwrap(), host.create(party(None)).await.unwrap()];
+    guest.go(&cancelled.id).await.unwrap();
+    assert_eq!(may(&host.cancel(&lonely.id).await.unwrap()), [Delete]);
+    assert_eq!(may(&host.cancel(&cancelled.id).await.unwrap()), []);
+    assert_eq!(may(&guest.get(&cancelled.id).await.unwrap()), []);
+
+    mesh.db.advance(Duration::days(7) + Duration::minutes(1)).await;
+    assert_eq!(may(&host.get(&private.id).await.unwrap()), [UpdateStarted, Cancel, Invite, Delete, Attend]);
+    assert_eq!(may(&host.get(&visited.id).await.unwrap()), [UpdateStarted, Cancel, Attend]);
+    assert_eq!(may(&guest.get(&visited.id).await.unwrap()), [Attend]);
+    mesh.db.advance(Duration::hours(6)).await;
+    assert_eq!(may(&host.get(&private.id).await.unwrap()), [Delete]);
+    assert_eq!(may(&host.get(&visited.id).await.unwrap()), []);
+    assert_eq!(may(&guest.get(&visited.id).await.unwrap()), []);
 }

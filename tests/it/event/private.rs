@@ -219,3 +219,33 @@ async fn x1_a_retry_of_an_invitation_is_answered_after_it_expired() {
     let again = host.events().create_invitation(request).await.unwrap().into_inner();
     assert_eq!(first.invitation, again.invitation);
 }
+
+#[tokio::test]
+async fn e16_e20_an_event_that_is_cancelled_or_over_invites_nobody_and_lets_nobody_in() {
+    let mesh = Mesh::start().await;
+    let (host, guest, friend) = (mesh.person("host"), mesh.person("guest"), mesh.person("friend"));
+    for (cancelled, why) in [(true, "EVENT_CANCELLED"), (false, "EVENT_OVER")] {
+        let made = host.create(private_party(None)).await.unwrap();
+        let link = host.link(&made.id, Some(2)).await.unwrap();
+        let named =
+            CreateInvitationRequest { event_id: made.id.clone(), invitee_id: friend.id().await, ..Default::default() };
+        let invited = invite(&host, named.clone()).await.unwrap().invitation.unwrap();
+        if cancelled {
+            host.cancel(&made.id).await.unwrap();
+        } else {
+            mesh.db.advance(Duration::days(7) + Duration::hours(7)).await;
+        }
+        assert_eq!(reason(host.link(&made.id, None).await), why);
+        assert_eq!(reason(invite(&host, named).await), why);
+        assert_eq!(reason(guest.accept(&link).await), why);
+        let invitation = Some(accept_invitation_request::Invitation::InvitationId(invited.id));
+        assert_eq!(reason(friend.events().accept_invitation(AcceptInvitationRequest { invitation }).await), why);
+        for refused in [&guest, &friend] {
+            assert_eq!(reason(refused.get(&made.id).await), "NOT_FOUND", "a refused call gives no access");
+        }
+        let list = ListInvitationsRequest { event_id: made.id, ..Default::default() };
+        let listed = host.events().list_invitations(list).await.unwrap().into_inner().invitations;
+        let uses: Vec<_> = listed.iter().map(|invitation| invitation.use_count).collect();
+        assert_eq!(uses, [0, 0], "and is no use");
+    }
+}

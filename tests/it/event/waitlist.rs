@@ -4,6 +4,7 @@ use crewup_tests::{Mesh, persona::party, refusal::reason};
 use uuid::Uuid;
 
 use super::{Count, counted};
+use crate::user::{deactivate, erase};
 
 #[tokio::test]
 async fn e11_the_waitlist_is_first_in_first_out_and_coming_back_goes_to_the_end() {
@@ -124,4 +125,29 @@ async fn e12_a_waiter_who_cannot_be_promoted_holds_no_seat_back_when_the_waitlis
     people[0].update(closed, &["waitlist_enabled"]).await.unwrap();
     people[1].leave(&made.id).await.unwrap();
     assert_eq!(people[3].go(&made.id).await.unwrap().status(), AttendanceStatus::Going);
+}
+
+#[tokio::test]
+async fn e12_a_promotion_passes_over_who_is_deactivated_or_erased() {
+    // Their reactions do not come: they are in the waitlist still.
+    let mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let people = mesh.crowd(6).await;
+    let made = people[0].create(party(Some(2))).await.unwrap();
+    for person in &people[1..] {
+        person.go(&made.id).await.unwrap();
+    }
+    let gone = people[3].id().await;
+    deactivate(&people[2]).await;
+    erase(&people[3], &gone).await;
+    let is_going = |at: usize| {
+        let (person, id) = (&people[at], made.id.clone());
+        async move { person.get(&id).await.unwrap().my_attendance.unwrap().status() == AttendanceStatus::Going }
+    };
+    people[1].leave(&made.id).await.unwrap();
+    assert!(is_going(4).await && !is_going(5).await, "a freed seat");
+    assert_eq!(counted(&mesh, &made.id).await, Count { going: 2, interested: 0, waiting: 3 });
+    let bigger = Event { etag: String::new(), max_attendees: Some(3), ..made.clone() };
+    people[0].update(bigger, &["max_attendees"]).await.unwrap();
+    assert!(is_going(5).await, "a seat more");
+    assert_eq!(counted(&mesh, &made.id).await, Count { going: 3, interested: 0, waiting: 2 });
 }

@@ -189,6 +189,56 @@ async fn x8_a_reaction_told_twice_changes_nothing_more() {
     assert_eq!(counted(&mesh, &made).await, (1, 3), "one entry");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x8_the_workers_of_several_replicas_do_each_claim_once_and_those_of_a_key_in_their_order() {
+    let mut mesh = Mesh::start_with(&["--relay", "off"]).await;
+    let users = ids(&mesh.crowd(8).await).await;
+    let mut db = mesh.db.connect().await;
+    for statement in [
+        "create table done (number bigint generated always as identity, key uuid, outbox_id bigint, worker integer)",
+        // Every other one takes long enough for the next of its key to be done before it.
+        "create function note() returns trigger language plpgsql security definer set search_path = public as $$
+         begin
+             if old.outbox_id % 2 = 1 then perform pg_sleep(0.03); end if;
+             insert into done (key, outbox_id, worker) values (old.key, old.outbox_id, pg_backend_pid());
+             return old;
+         end $$",
+        "grant execute on function note() to public",
+        "create trigger note before delete on outbox_claims for each row execute function note()",
+        "create table told as select gen_random_uuid() as key from generate_series(1, 4)",
+    ] {
+        sqlx::query(statement).execute(&mut db).await.unwrap();
+    }
+    // Of each of four events: everybody withdrew.
+    let told = "with told as (
+                    insert into outbox (topic, key, subject, created_at)
+                    select 'attendance.left', t.key, u.id::uuid, crewup.now()
+                    from told t, unnest($1) u (id) order by t.key, u.id
+                    returning id, topic, key, subject, created_at)
+                insert into outbox_claims (outbox_id, consumer, topic, key, subject, due_at)
+                select id, 'group', topic, key, subject, created_at from told";
+    assert_eq!(sqlx::query(told).bind(&users).execute(&mut db).await.unwrap().rows_affected(), 32);
+    for _ in 0..3 {
+        mesh.add(&crewup_group::SERVICE, &[]).await;
+    }
+    mesh.settled_for(&["group"]).await;
+    let done: Vec<Vec<i64>> = sqlx::query_scalar(
+        "select array_agg(outbox_id order by number) from done group by key order by min(outbox_id)",
+    )
+    .fetch_all(&mut db)
+    .await
+    .unwrap();
+    let expected: Vec<Vec<i64>> = sqlx::query_scalar(
+        "select array_agg(id order by id) from outbox where topic = 'attendance.left' group by key order by min(id)",
+    )
+    .fetch_all(&mut db)
+    .await
+    .unwrap();
+    assert_eq!(done, expected);
+    let workers: i64 = sqlx::query_scalar("select count(distinct worker) from done").fetch_one(&mut db).await.unwrap();
+    assert!(workers > 1, "several were at work");
+}
+
 #[tokio::test]
 async fn x9_what_crews_tell_and_remember_holds_ids_and_times_only() {
     let mesh = Mesh::start_with(&["--relay", "off"]).await;
