@@ -1,5 +1,7 @@
 //! X11: a service can do what it needs, and nothing to the tables of another. Tried with each login.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::people::{event, id, users};
 use crewup_shared::migrate::{Login, SERVICES, create_logins, create_roles};
 use crewup_tests::cluster::{self, TestDb};
@@ -214,6 +216,49 @@ async fn x11_no_role_of_a_service_may_delete_users_events_or_groups() {
     .await
     .unwrap();
     assert!(holders.is_empty(), "{holders:?}");
+}
+
+/// The tables that docs/SCHEMA.md gives to each who writes.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let page = include_str!("../../docs/SCHEMA.md");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| writer |")).skip(2);
+    let mut writers = BTreeMap::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let [_, writer, tables, _] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let services: BTreeSet<_> = match writer {
+            "each, its own rows" => SERVICES.map(str::to_owned).into(),
+            one => [one.to_owned()].into(),
+        };
+        for table in tables.split(", ") {
+            let before = writers.insert(table.trim_matches('`').to_owned(), services.clone());
+            assert_eq!(before, None, "{table} is there twice");
+        }
+    }
+    writers
+}
+
+/// By the catalog, down to the columns: a table of tomorrow is in it, and so is what somebody was granted by the way.
+#[tokio::test]
+async fn x11_each_table_is_written_by_whom_the_documentation_names_and_by_nobody_else() {
+    let db = cluster::database().await;
+    let found: Vec<(String, Vec<String>)> = sqlx::query_as(
+        "select c.relname::text, coalesce(array_agg(s.name) filter (where
+                has_table_privilege('crewup_' || s.name || '_login', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                or has_any_column_privilege('crewup_' || s.name || '_login', c.oid, 'INSERT, UPDATE')), '{}')
+         from pg_class c, unnest($1) s (name)
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+         group by c.relname",
+    )
+    .bind(SERVICES.map(str::to_owned))
+    .fetch_all(&mut db.connect().await)
+    .await
+    .unwrap();
+    let mut documented = documented();
+    for (name, services) in found {
+        let expected = documented.remove(&name).unwrap_or_default();
+        assert_eq!(services.into_iter().collect::<BTreeSet<_>>(), expected, "who writes {name}");
+    }
+    assert!(documented.is_empty(), "there is no {documented:?}");
 }
 
 /// PUBLIC has nothing, and what runs with the owner's rights has a fixed search path.
