@@ -102,6 +102,7 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Envoy: ./dev test"]
 async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_queries_and_the_log_names_it() {
     let (receiver, endpoint) = Receiver::listen().await;
     let (mesh, [host, guest, _], _, crew) = night_out().await;

@@ -30,6 +30,7 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Envoy: ./dev test"]
 async fn the_edge_waits_neither_for_half_requests_nor_for_handshakes_nor_for_the_silent() {
     let mesh = Mesh::start().await;
     let attacker = mesh.person("attacker");

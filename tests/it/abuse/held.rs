@@ -48,6 +48,7 @@ const HELD: [(&str, [Held; 4]); 15] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Envoy: ./dev test"]
 async fn an_attack_on_http2_is_cut_off_where_it_costs_and_everybody_else_is_served() {
     let mesh = Mesh::start().await;
     let (host, attacker) = (mesh.person("host"), mesh.person("attacker"));

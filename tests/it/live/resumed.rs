@@ -19,6 +19,7 @@ const KILLS: i64 = 4;
 const EACH: i64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Envoy, Node and the built client: ./dev test"]
 async fn c4_a_chat_of_the_typescript_client_goes_on_at_the_other_replica_when_its_own_is_killed() {
     assert!(root().join("web/client/dist/index.js").exists(), "`npm ci && npm run build` in web/client comes first");
     let mesh = Mesh::start().await;
