@@ -125,7 +125,7 @@ own_city() {
     env --default-signal=INT ./dev up "$@" >"$state/up.log" 2>&1 &
     pid=$!
     # However this ends, what it started ends with it.
-    trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || true; kill "$collector"; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"*' EXIT
+    trap 'kill -TERM "$pid" 2>/dev/null || true; wait "$pid" || true; kill "$collector" || true; rm -rf "$state" "/var/tmp/crewup-$(printf "%s" "$state" | cksum | cut -d" " -f1)"*' EXIT
     local until=$((SECONDS + 600))
     until grep -q "CrewUp is up" "$state/up.log"; do
         kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ] || { cat "$state/up.log"; echo "0 passed, 1 failed"; return 1; }

@@ -16,6 +16,8 @@ use crate::{
 };
 
 pub const NOTIFY: &str = "SendMessage, against the same with NOTIFY in its transaction";
+/// Each listener is woken by each message.
+pub const NOTIFY_MANY: &str = "SendMessage, against the same with NOTIFY, where the services have grown";
 /// NOTIFY's lock is held until the commit is on disk. By this PostgreSQL waits before each flush: what a network's disk or a synchronous
 /// standby takes longer than the disk of this machine.
 pub const NOTIFY_FAR: &str = "SendMessage, against the same with NOTIFY, where a flush takes a millisecond more";
@@ -88,8 +90,8 @@ async fn sell(bench: &Bench, server: &Process, event: u64) -> Result<f64, Failur
     Ok(done.per_second())
 }
 
-/// SendMessage as it is, against itself with NOTIFY in its transaction; with this machine's disk, and with one that is further away.
-async fn notify(bench: &Bench) -> Result<[Contest; 2], Failure> {
+/// SendMessage as it is, against itself with NOTIFY in its transaction; with more who listen, and with a disk that is further away.
+async fn notify(bench: &Bench) -> Result<[Contest; 3], Failure> {
     bench
         .world
         .execute(
@@ -99,20 +101,16 @@ async fn notify(bench: &Bench) -> Result<[Contest; 2], Failure> {
              alter table messages disable trigger bench_tell",
         )
         .await?;
-    let listeners = Listeners::start(bench.world.url("group"), "crews").await?;
-    let near = sending(bench, NOTIFY).await?;
+    let near = sending(bench, NOTIFY, listeners::FEWEST).await?;
+    let many = sending(bench, NOTIFY_MANY, listeners::MOST).await?;
     bench.world.configure(FAR).await?;
-    let far = sending(bench, NOTIFY_FAR).await;
+    let far = sending(bench, NOTIFY_FAR, listeners::FEWEST).await;
     bench.world.configure(["reset commit_delay", "reset commit_siblings"]).await?;
-    let heard = listeners.end()?;
-    if heard == 0 {
-        return Err("nobody heard of a message".into());
-    }
-    let remark = format!("{} listeners, of which each heard of {heard} messages in both", listeners::COUNT);
-    Ok([near, far?].map(|contest| Contest { remark: remark.clone(), ..contest }))
+    Ok([near, many, far?])
 }
 
-async fn sending(bench: &Bench, name: &'static str) -> Result<Contest, Failure> {
+async fn sending(bench: &Bench, name: &'static str, count: usize) -> Result<Contest, Failure> {
+    let listeners = Listeners::start(count, bench.world.url("group"), "crews").await?;
     let case = calls::named("SendMessage")?;
     let service = bench.host.service("group")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -123,7 +121,12 @@ async fn sending(bench: &Bench, name: &'static str) -> Result<Contest, Failure> 
         theirs.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
         bench.world.execute("alter table messages disable trigger bench_tell").await?;
     }
-    Ok(Contest { name, unit: "calls/s", ours, theirs, remark: String::new() })
+    let heard = listeners.end()?;
+    if heard == 0 {
+        return Err("nobody heard of a message".into());
+    }
+    let remark = format!("{count} listeners, of which each heard of {heard} messages");
+    Ok(Contest { name, unit: "calls/s", ours, theirs, remark })
 }
 
 /// The statement of a place search in the dense town, against one led by the reference's index (latitude, longitude); and

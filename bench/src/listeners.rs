@@ -13,33 +13,36 @@ use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::Failure;
 
-/// As many as the services with streams have replicas by the chart: three with two each.
-pub const COUNT: u64 = 6;
+/// As many as the services with streams have replicas by the chart: three with two each...
+pub const FEWEST: usize = 6;
+/// ...and where each has grown to its `maxReplicas`, as under much load.
+pub const MOST: usize = 18;
 
 /// Listeners on a thread of their own, so that the load does not wait for them. They read, and do nothing with it.
 pub struct Listeners {
+    count: usize,
     heard: Arc<AtomicU64>,
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<Result<(), String>>,
 }
 
 impl Listeners {
-    /// Listens to `channel` of the database at `url`; answers when all do.
-    pub async fn start(url: String, channel: &'static str) -> Result<Self, Failure> {
+    /// So many of them listen to `channel` of the database at `url`; answers when all do.
+    pub async fn start(count: usize, url: String, channel: &'static str) -> Result<Self, Failure> {
         let heard = Arc::new(AtomicU64::new(0));
         let ((stop, stopped), (say, all_listen)) = (oneshot::channel(), oneshot::channel());
-        let count = Arc::clone(&heard);
+        let all_heard = Arc::clone(&heard);
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let work = async {
                 let mut listeners = JoinSet::new();
-                for _ in 0..COUNT {
+                for _ in 0..count {
                     let mut listener = PgListener::connect(&url).await?;
                     listener.listen(channel).await?;
-                    let count = Arc::clone(&count);
+                    let all_heard = Arc::clone(&all_heard);
                     listeners.spawn(async move {
                         while listener.recv().await.is_ok() {
-                            count.fetch_add(1, Ordering::Relaxed);
+                            all_heard.fetch_add(1, Ordering::Relaxed);
                         }
                     });
                 }
@@ -52,13 +55,13 @@ impl Listeners {
         if all_listen.await.is_err() {
             return Err(thread.join().map_err(|_| "a listener panicked")?.err().unwrap_or_default().into());
         }
-        Ok(Self { heard, stop, thread })
+        Ok(Self { count, heard, stop, thread })
     }
 
     /// Ends them. Answers how much each heard.
     pub fn end(self) -> Result<u64, Failure> {
         let _ = self.stop.send(());
         self.thread.join().map_err(|_| "a listener panicked")??;
-        Ok(self.heard.load(Ordering::Relaxed) / COUNT)
+        Ok(self.heard.load(Ordering::Relaxed) / self.count as u64)
     }
 }

@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// What must be reached (the first number) and what is aimed at (the second), by what it is about.
-const FLOORS: [(&str, f64, f64); 8] = [
+const FLOORS: [(&str, f64, f64); 9] = [
     ("GetEvent, of pgbench", 0.30, 0.75),
     ("ListEvents (50), of pgbench", 0.40, 0.70),
     ("GetEvent, processor time of the empty call", 2.5, 1.5),
     ("RSVPs on one hot event, against lock and count", 3.0, 12.0),
     ("Place search, against the reference's index", 10.0, 30.0),
     (crate::contests::NOTIFY, 1.5, 2.0),
+    (crate::contests::NOTIFY_MANY, 1.5, 2.0),
     (crate::contests::NOTIFY_FAR, 1.5, 2.0),
     (crate::overload::NAME, 0.85, 0.95),
 ];

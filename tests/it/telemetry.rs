@@ -93,7 +93,10 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     let call =
         ours.iter().find(|span| span.name == "crewup.event.v1.EventService/GetEvent").expect("a span of the call");
     assert_eq!(hex(&call.parent_span_id), "b7ad6b7169203331");
-    assert!(ours.iter().any(|span| span.parent_span_id == call.span_id && span.name == "get"), "a span of the query");
+    assert!(
+        ours.iter().any(|span| span.parent_span_id == call.span_id && span.name == "seen_by_each"),
+        "a span of the query"
+    );
     let all = format!("{spans:?}");
     let secret = mesh.issuer().token(&Person::named("host"));
     for secret in [secret.as_str(), "host@", "Pelikanplatz"] {
