@@ -190,8 +190,8 @@ ALL_SUITES=(
     "backup 120 the restore drill"
     "failover 120 failover to a synchronous standby"
 )
-# What ships the services and keeps their data, not what they do: with --all only, as in CI.
-ONLY_ALL="chart image backup failover"
+# A release build, and the drills of who operates it: with --all only, as in CI.
+ONLY_ALL="image backup failover"
 
 # run_suite NAME: one of them, alone.
 run_suite() {
@@ -218,7 +218,7 @@ needs_of_a_city() {
     cargo build -q "${BINARIES[@]}" -p crewup-tests
 }
 
-# run_tests [--all | SUITE]: with --all also ONLY_ALL and what the dependencies are.
+# run_tests [--all | SUITE]: with --all also ONLY_ALL.
 run_tests() {
     local began=$SECONDS all= floor floor_of_all keycloak=0 line name budget title
     read -r floor floor_of_all <tests/floor
@@ -232,11 +232,9 @@ run_tests() {
     check
     need_node
     need_chromium
-    if [ -n "$all" ]; then
-        need_go
-        need_cargo_deny
-        step "licences, bans and sources of dependencies (the advisories need a network)" licences_are_good
-    fi
+    need_go
+    need_cargo_deny
+    step "licences, bans and sources of dependencies (the advisories need a network)" licences_are_good
     ( need_keycloak ) || keycloak=$?
     # Not in the time of the suite that needs them first.
     step "the programs build" cargo build -q "${BINARIES[@]}" -p crewup-tests
