@@ -150,7 +150,7 @@ through_the_edge() {
         CREWUP_ISSUER_URL=http://127.0.0.1:$CREWUP_ISSUER_PORT/realms/crewup target/debug/crewup-night-out || code=$?
     tests/secrets.sh || code=$?
     if DATABASE_URL=$database target/debug/crewup-seed check; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; code=1; fi
-    tests/again.sh "$pid" || code=$?
+    tests/again.sh "$pid" "$collector" || code=$?
     return "$code"
 }
 

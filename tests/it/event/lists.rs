@@ -7,7 +7,7 @@ use crewup_proto::{
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{in_hours, party, private_party, request_id},
+    persona::{in_hours, pages, party, private_party, request_id},
     refusal::{reason, refused},
 };
 use tonic::Status;
@@ -18,17 +18,11 @@ async fn list(person: &Persona, request: ListEventsRequest) -> Result<ListEvents
 
 /// All pages, in pages of `size`.
 async fn all(person: &Persona, request: ListEventsRequest, size: i32) -> Vec<Event> {
-    let (mut events, mut token) = (Vec::new(), String::new());
-    loop {
-        let request = ListEventsRequest { page_size: size, page_token: token, ..request.clone() };
+    let page = async |request| {
         let page = list(person, request).await.unwrap();
-        assert!(page.events.len() <= size as usize);
-        events.extend(page.events);
-        token = page.next_page_token;
-        if token.is_empty() {
-            return events;
-        }
-    }
+        (page.events, page.next_page_token)
+    };
+    pages(ListEventsRequest { page_size: size, ..request }, page).await
 }
 
 async fn some_events(host: &Persona) -> Vec<Event> {
@@ -238,19 +232,14 @@ async fn e21_pages_of_attendees_hold_each_once_the_oldest_answer_first_whatever_
         (AttendanceStatus::NotGoing, &Vec::new()),
     ] {
         for size in [1, 2, 3, 4, 100] {
-            let (mut found, mut page_token) = (Vec::new(), String::new());
-            loop {
-                let event_id = made.clone();
-                let request = ListAttendeesRequest { event_id, status: status.into(), page_size: size, page_token };
+            let event_id = made.clone();
+            let request =
+                ListAttendeesRequest { event_id, status: status.into(), page_size: size, ..Default::default() };
+            let found = pages(request, async |request| {
                 let page = people[1].events().list_attendees(request).await.unwrap().into_inner();
-                let full = page.attendees.len() == size as usize;
-                assert!(full || page.next_page_token.is_empty(), "only the last page may be short");
-                found.extend(page.attendees.into_iter().map(|attendee| attendee.user_id));
-                page_token = page.next_page_token;
-                if page_token.is_empty() {
-                    break;
-                }
-            }
+                (page.attendees, page.next_page_token)
+            });
+            let found: Vec<_> = found.await.into_iter().map(|attendee| attendee.user_id).collect();
             assert_eq!(found, *expected, "{status:?}, {size} a page");
         }
     }
@@ -274,16 +263,11 @@ async fn e21_pages_of_invitations_hold_each_once_the_newest_first() {
         }
     }
     for size in [1, 2, 3, 4, 100] {
-        let (mut found, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListInvitationsRequest { event_id: event_id.clone(), page_size: size, page_token };
+        let request = ListInvitationsRequest { event_id: event_id.clone(), page_size: size, ..Default::default() };
+        let found = pages(request, async |request| {
             let page = host.events().list_invitations(request).await.unwrap().into_inner();
-            found.extend(page.invitations);
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(found, expected, "{size} a page");
+            (page.invitations, page.next_page_token)
+        });
+        assert_eq!(found.await, expected, "{size} a page");
     }
 }

@@ -8,6 +8,8 @@ use crewup_proto::{
 use crewup_tests::{Mesh, Persona, persona::in_hours};
 use uuid::Uuid;
 
+use super::search::search_all;
+
 /// Events by number: a dense town, more at exactly one place than a search looks at, thinly around, the far north, both
 /// sides of the antimeridian, and where the map of the index ends. Among them private, cancelled, deleted, full and
 /// past ones; whole thousandths of a degree make many equal distances.
@@ -95,22 +97,9 @@ impl Row {
 }
 
 /// All pages: (metres, id) of each event found.
-async fn pages(person: &Persona, mut request: SearchEventsRequest) -> Vec<(i32, Uuid)> {
-    let mut found = Vec::new();
-    loop {
-        let page = person.events().search_events(request.clone()).await.unwrap().into_inner();
-        let size = usize::try_from(request.page_size).unwrap();
-        assert!(page.results.len() == size || page.next_page_token.is_empty(), "a short page in the middle");
-        found.extend(
-            page.results
-                .into_iter()
-                .map(|found| (found.distance_meters.unwrap(), found.event.unwrap().id.parse::<Uuid>().unwrap())),
-        );
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            return found;
-        }
-    }
+async fn pages(person: &Persona, request: SearchEventsRequest) -> Vec<(i32, Uuid)> {
+    let found = search_all(person, request).await.into_iter();
+    found.map(|found| (found.distance_meters.unwrap(), found.event.unwrap().id.parse().unwrap())).collect()
 }
 
 fn around(latitude: f64, longitude: f64, radius_meters: i32) -> SearchEventsRequest {

@@ -6,7 +6,7 @@ use crewup_proto::{
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{in_hours, party},
+    persona::{in_hours, pages, party},
     refusal::refused,
 };
 
@@ -14,19 +14,13 @@ async fn find(person: &Persona, request: SearchEventsRequest) -> Vec<FoundEvent>
     person.events().search_events(request).await.unwrap().into_inner().results
 }
 
-/// All pages, one after the other. Each but the last is full.
-async fn pages(person: &Persona, mut request: SearchEventsRequest) -> Vec<FoundEvent> {
-    let mut found = Vec::new();
-    loop {
-        let page = person.events().search_events(request.clone()).await.unwrap().into_inner();
-        let is_last = page.next_page_token.is_empty();
-        assert!(is_last || page.results.len() == request.page_size as usize);
-        found.extend(page.results);
-        if is_last {
-            return found;
-        }
-        request.page_token = page.next_page_token;
-    }
+/// All pages, one after the other.
+pub(super) async fn search_all(person: &Persona, request: SearchEventsRequest) -> Vec<FoundEvent> {
+    let page = async |request| {
+        let page = person.events().search_events(request).await.unwrap().into_inner();
+        (page.results, page.next_page_token)
+    };
+    pages(request, page).await
 }
 
 fn names(found: &[FoundEvent]) -> Vec<&str> {
@@ -89,7 +83,7 @@ async fn e21_e23_pages_go_on_from_what_has_all_the_words_to_what_is_only_alike()
             assert!(names(&whole)[..4].iter().all(|name| name.starts_with("Techno")), "{:?}", names(&whole));
         }
         for page_size in 1..=9 {
-            let paged = pages(&guest, SearchEventsRequest { page_size, ..request.clone() }).await;
+            let paged = search_all(&guest, SearchEventsRequest { page_size, ..request.clone() }).await;
             assert_eq!(names(&paged), names(&whole), "{page_size} at once");
         }
     }
@@ -166,7 +160,7 @@ async fn e21_a_search_pages_by_every_order_without_gap_or_double() {
             page_size: 2,
             ..around(47.37, 8.54, 9_000)
         };
-        let seen = pages(&host, request).await;
+        let seen = search_all(&host, request).await;
         let unique: std::collections::HashSet<_> = seen.iter().map(|found| &found.event.as_ref().unwrap().id).collect();
         assert_eq!((seen.len(), unique.len()), (5, 5), "{order:?}");
     }

@@ -4,7 +4,7 @@ use chrono::Duration;
 use crewup_proto::{event::Event, group::*};
 use crewup_tests::{
     Mesh, Persona,
-    persona::{crew, in_hours, party},
+    persona::{crew, in_hours, pages, party},
     refusal::reason,
 };
 
@@ -19,16 +19,12 @@ fn named(event: &str, name: &str, max_members: i32) -> Group {
 }
 
 /// All pages, one after the other.
-async fn pages(person: &Persona, mut request: SearchGroupsRequest) -> Vec<Group> {
-    let mut found = Vec::new();
-    loop {
-        let page = person.groups().search_groups(request.clone()).await.unwrap().into_inner();
-        found.extend(page.groups);
-        if page.next_page_token.is_empty() {
-            return found;
-        }
-        request.page_token = page.next_page_token;
-    }
+async fn search_all(person: &Persona, request: SearchGroupsRequest) -> Vec<Group> {
+    let page = async |request| {
+        let page = person.groups().search_groups(request).await.unwrap().into_inner();
+        (page.groups, page.next_page_token)
+    };
+    pages(request, page).await
 }
 
 async fn find(person: &Persona, request: SearchGroupsRequest) -> Vec<Group> {
@@ -148,7 +144,7 @@ async fn e21_e23_crews_with_all_the_words_come_before_those_that_are_only_alike_
     assert_eq!(all.len(), 4);
     assert!(names(&all)[..2].iter().all(|name| name.contains("Moods")), "{:?}", names(&all));
     for page_size in 1..=3 {
-        let paged = pages(&people[0], SearchGroupsRequest { page_size, ..text("moods techno") }).await;
+        let paged = search_all(&people[0], SearchGroupsRequest { page_size, ..text("moods techno") }).await;
         assert_eq!(names(&paged), names(&all), "{page_size} at once");
     }
 }
@@ -176,7 +172,7 @@ async fn e23_the_search_leaves_out_what_is_over_cancelled_archived_or_full_as_it
     assert_eq!(names(&find(&stranger, free).await), ["Owls"]);
     let of = |event: &str| SearchGroupsRequest { event_id: event.into(), ..text("owls") };
     assert_eq!(names(&find(&stranger, of(&soon)).await), ["Owls, over"], "of one event, over or not");
-    let paged = pages(&stranger, SearchGroupsRequest { page_size: 1, ..text("owls") }).await;
+    let paged = search_all(&stranger, SearchGroupsRequest { page_size: 1, ..text("owls") }).await;
     assert_eq!(paged.len(), 2);
 }
 
@@ -188,15 +184,11 @@ async fn e21_members_and_admins_lists_page_without_a_double() {
     for person in &people[1..] {
         person.join(&made).await.unwrap();
     }
-    let mut seen = Vec::new();
-    let mut request = ListMembersRequest { group_id: made, page_size: 4, ..Default::default() };
-    loop {
-        let page = people[3].groups().list_members(request.clone()).await.unwrap().into_inner();
-        seen.extend(page.members.into_iter().map(|member| member.user_id));
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = ListMembersRequest { group_id: made, page_size: 4, ..Default::default() };
+    let seen = pages(request, async |request| {
+        let page = people[3].groups().list_members(request).await.unwrap().into_inner();
+        (page.members, page.next_page_token)
+    });
+    let seen: Vec<_> = seen.await.into_iter().map(|member| member.user_id).collect();
     assert_eq!(seen, crate::user::ids(&people).await);
 }

@@ -6,7 +6,7 @@ use crewup_proto::moderation::{
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{ban_of, in_hours, party, request_id},
+    persona::{ban_of, in_hours, pages, party, request_id},
     refusal::{reason, refused},
 };
 
@@ -158,16 +158,18 @@ async fn e21_appeals_are_listed_oldest_first_pending_unless_asked_otherwise() {
     }
     moderators[1].decide(&made[1], Decision::Reject).await.unwrap();
     let list = async |filter: Option<AppealFilter>| {
-        let (mut ids, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListAppealsRequest { filter: filter.clone(), page_size: 1, page_token };
+        let request = ListAppealsRequest { filter: filter.clone(), page_size: 1, ..Default::default() };
+        let page = async |request| {
             let page = moderators[0].moderation().list_appeals(request).await.unwrap().into_inner();
-            ids.extend(page.appeals.into_iter().map(|appeal| made.iter().position(|id| *id == appeal.id).unwrap()));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return ids;
-            }
-        }
+            (
+                page.appeals
+                    .into_iter()
+                    .map(|appeal| made.iter().position(|id| *id == appeal.id).unwrap())
+                    .collect::<Vec<_>>(),
+                page.next_page_token,
+            )
+        };
+        pages(request, page).await
     };
     assert_eq!(list(None).await, [0, 2]);
     let states = vec![AppealState::Pending.into(), AppealState::Rejected.into()];

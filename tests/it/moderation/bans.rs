@@ -7,7 +7,7 @@ use crewup_proto::{
 };
 use crewup_tests::{
     Mesh,
-    persona::{ban_of, in_hours, party, request_id},
+    persona::{ban_of, in_hours, pages, party, request_id},
     raw::{self, unary_calls},
     refusal::{reason, refused},
 };
@@ -208,16 +208,15 @@ async fn e21_bans_are_listed_newest_first_by_person_and_state() {
     mesh.db.advance(Duration::hours(2)).await;
     made.push(moderator.ban(&people[0].id().await).await.unwrap().id);
     let list = async |filter: BanFilter| {
-        let (mut ids, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListBansRequest { filter: Some(filter.clone()), page_size: 2, page_token };
+        let request = ListBansRequest { filter: Some(filter.clone()), page_size: 2, ..Default::default() };
+        let page = async |request| {
             let page = moderator.moderation().list_bans(request).await.unwrap().into_inner();
-            ids.extend(page.bans.into_iter().map(|ban| made.iter().position(|id| *id == ban.id).unwrap()));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return ids;
-            }
-        }
+            (
+                page.bans.into_iter().map(|ban| made.iter().position(|id| *id == ban.id).unwrap()).collect::<Vec<_>>(),
+                page.next_page_token,
+            )
+        };
+        pages(request, page).await
     };
     let of = |states: &[BanState]| BanFilter {
         states: states.iter().map(|state| (*state).into()).collect(),

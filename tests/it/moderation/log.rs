@@ -10,7 +10,7 @@ use crewup_proto::{
 };
 use crewup_tests::{
     Mesh, Persona,
-    persona::{ban_of, in_hours},
+    persona::{ban_of, in_hours, pages},
 };
 
 use super::moderators;
@@ -119,16 +119,12 @@ async fn m10_the_log_is_listed_latest_first_by_time_actor_target_and_action() {
     let people = mesh.crowd(3).await;
     everything(&moderators, &people).await;
     let list = async |filter: LogFilter| {
-        let (mut actions, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListLogEntriesRequest { filter: Some(filter.clone()), page_size: 2, page_token };
+        let request = ListLogEntriesRequest { filter: Some(filter.clone()), page_size: 2, ..Default::default() };
+        let page = async |request| {
             let page = moderators[0].moderation().list_log_entries(request).await.unwrap().into_inner();
-            actions.extend(page.entries.iter().map(|entry| entry.action));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return actions;
-            }
-        }
+            (page.entries.iter().map(|entry| entry.action).collect::<Vec<_>>(), page.next_page_token)
+        };
+        pages(request, page).await
     };
     assert_eq!(list(LogFilter::default()).await, [9, 8, 7, 6, 4, 1, 3, 5, 4, 2, 1]);
     let actor_id = moderators[1].id().await;

@@ -6,7 +6,7 @@ use crewup_proto::moderation::{
 };
 use crewup_tests::{
     Mesh,
-    persona::{party, report_of},
+    persona::{pages, party, report_of},
     refusal::{reason, refused},
 };
 
@@ -109,16 +109,18 @@ async fn e21_reports_are_listed_oldest_first_by_state_object_owner_and_violation
     moderator.claim(&made[3]).await.unwrap();
     moderator.resolve(&made[1], Resolution::Acted).await.unwrap();
     let list = async |filter: ReportFilter| {
-        let (mut ids, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListReportsRequest { filter: Some(filter.clone()), page_size: 1, page_token };
+        let request = ListReportsRequest { filter: Some(filter.clone()), page_size: 1, ..Default::default() };
+        let page = async |request| {
             let page = moderator.moderation().list_reports(request).await.unwrap().into_inner();
-            ids.extend(page.reports.into_iter().map(|report| made.iter().position(|id| *id == report.id).unwrap()));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return ids;
-            }
-        }
+            (
+                page.reports
+                    .into_iter()
+                    .map(|report| made.iter().position(|id| *id == report.id).unwrap())
+                    .collect::<Vec<_>>(),
+                page.next_page_token,
+            )
+        };
+        pages(request, page).await
     };
     let all = || ReportFilter { states: vec![1, 2, 3, 4], ..Default::default() };
     assert_eq!(list(ReportFilter::default()).await, [0, 2, 3]);

@@ -4,7 +4,7 @@ use crewup_proto::{
     crewup::safety::internal::v1::{DescribeObjectRequest, DescribeObjectResponse},
     safety::{AlertFilter, AlertState, ListAlertsRequest, TriggerAlertRequest, alert_filter::Scope},
 };
-use crewup_tests::{raw, refusal::reason};
+use crewup_tests::{persona::pages, raw, refusal::reason};
 use prost::Message as _;
 
 use super::{crew, night_out};
@@ -32,17 +32,11 @@ async fn e21_alerts_are_listed_by_scope_state_and_crew_newest_first() {
     let found = guest.safety().list_alerts(request).await.unwrap().into_inner().alerts;
     assert_eq!(found.iter().map(|alert| &alert.id).collect::<Vec<_>>(), [&old]);
 
-    let mut request = ListAlertsRequest { page_size: 1, ..Default::default() };
-    let mut paged = Vec::new();
-    loop {
-        let page = guest.safety().list_alerts(request.clone()).await.unwrap().into_inner();
-        paged.extend(page.alerts.into_iter().map(|alert| alert.id));
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    assert_eq!(paged, [theirs, new, old]);
+    let paged = pages(ListAlertsRequest { page_size: 1, ..Default::default() }, async |request| {
+        let page = guest.safety().list_alerts(request).await.unwrap().into_inner();
+        (page.alerts.into_iter().map(|alert| alert.id).collect(), page.next_page_token)
+    });
+    assert_eq!(paged.await, [theirs, new, old]);
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use crewup_proto::{
     event::event_service_client::EventServiceClient, group::group_service_client::GroupServiceClient,
-    moderation::moderation_service_client::ModerationServiceClient, safety::safety_service_client::SafetyServiceClient,
-    user::user_service_client::UserServiceClient,
+    moderation::moderation_service_client::ModerationServiceClient, page::Paged,
+    safety::safety_service_client::SafetyServiceClient, user::user_service_client::UserServiceClient,
 };
 use futures_util::future::join_all;
 use prost_types::Timestamp;
@@ -160,6 +160,22 @@ impl Persona {
     pub async fn id(&self) -> String {
         let id = self.id.get_or_init(|| async { self.me().await.expect("GetMe").id });
         id.await.clone()
+    }
+}
+
+/// The rows of all pages of a list, one page after the other. `ask` answers one page and the token of the next; each but the last
+/// must be full.
+pub async fn pages<R: Paged, T>(mut request: R, ask: impl AsyncFn(R) -> (Vec<T>, String)) -> Vec<T> {
+    let mut found = Vec::new();
+    loop {
+        let (rows, next) = ask(request.clone()).await;
+        let (size, token) = request.page();
+        assert!(next.is_empty() || rows.len() == *size as usize, "a short page in the middle");
+        found.extend(rows);
+        if next.is_empty() {
+            return found;
+        }
+        *token = next;
     }
 }
 
