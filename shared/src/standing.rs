@@ -4,7 +4,7 @@
 //! restricted, and asks several times a second who was added, so that a read needs no round trip for it (ADR 17).
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, RwLock},
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crewup_proto::call::{Call, Standing};
 use sqlx::PgConnection;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{
     clock,
@@ -65,15 +66,21 @@ pub fn refusal(standing: Standing) -> ErrorReason {
 /// The person's standing, as it is.
 pub async fn look_up(db: &mut PgConnection, user: UserId) -> Result<Standing> {
     let state = sqlx::query_scalar!("select crewup.user_state($1)", user.0).fetch_one(db).await?;
-    parse(state.as_deref().unwrap_or("erased"))
+    named(state.as_deref())
+}
+
+/// Of whom the database knows nothing, nothing is left.
+fn named(state: Option<&str>) -> Result<Standing> {
+    state.map_or(Ok(Standing::Erased), parse)
 }
 
 /// What a process knows of standings.
 #[derive(Clone)]
 pub struct Standings {
     restricted: Arc<RwLock<Restricted>>,
-    /// The standings of those who may be restricted, and of everybody while that is not known.
-    looked_up: moka::sync::Cache<UserId, Standing>,
+    /// Who was looked up and is free, of those who may be restricted, and of everybody while that is not known. Who is not free
+    /// is looked up by each call, so that nobody who was let back is refused for what was remembered.
+    free: moka::sync::Cache<UserId, ()>,
 }
 
 /// Who may be restricted. Nobody is taken out: whoever is not restricted any more is looked up, which is right as well. Some
@@ -92,29 +99,52 @@ struct Restricted {
 impl Standings {
     /// Nothing known yet.
     pub fn new() -> Self {
-        let looked_up = moka::sync::Cache::builder().time_to_live(FRESH).max_capacity(100_000).build();
-        Self { restricted: Arc::default(), looked_up }
+        let free = moka::sync::Cache::builder().time_to_live(FRESH).max_capacity(100_000).build();
+        Self { restricted: Arc::default(), free }
     }
 
-    /// The person's standing, as of a second ago at most.
+    /// The person's standing, as it is, or `Active` if it was within the last second.
     pub async fn get(&self, db: &mut PgConnection, user: UserId) -> Result<Standing> {
         if self.is_free(user) {
             return Ok(Standing::Active);
         }
-        if let Some(standing) = self.looked_up.get(&user) {
-            return Ok(standing);
-        }
         let standing = look_up(db, user).await?;
-        self.looked_up.insert(user, standing);
+        self.remember(user, standing);
         Ok(standing)
     }
 
-    /// Whether it is known that nothing restricts the person.
+    /// The standing of each, in their order, by one query for all of whom it is not known.
+    pub(crate) async fn get_each(&self, db: &mut PgConnection, users: &[UserId]) -> Result<Vec<Standing>> {
+        let unknown: Vec<Uuid> = users.iter().filter(|user| !self.is_free(**user)).map(|user| user.0).collect();
+        let mut looked_up = HashMap::with_capacity(unknown.len());
+        if !unknown.is_empty() {
+            for found in sqlx::query!(
+                r#"select person as "person!: UserId", crewup.user_state(person) as state from unnest($1::uuid[]) as person"#,
+                &unknown,
+            )
+            .fetch_all(db)
+            .await?
+            {
+                let standing = named(found.state.as_deref())?;
+                self.remember(found.person, standing);
+                looked_up.insert(found.person, standing);
+            }
+        }
+        Ok(users.iter().map(|user| looked_up.get(user).copied().unwrap_or(Standing::Active)).collect())
+    }
+
+    /// Whether it is known that nothing restricts the person, or was within the last second.
     fn is_free(&self, user: UserId) -> bool {
         self.restricted.read().is_ok_and(|known| {
             known.as_of.is_some_and(|asked| clock::instant().duration_since(asked) < FRESH)
                 && !known.people.contains(&user)
-        })
+        }) || self.free.contains_key(&user)
+    }
+
+    fn remember(&self, user: UserId, standing: Standing) {
+        if standing == Standing::Active {
+            self.free.insert(user, ());
+        }
     }
 
     /// Whether the person was restricted once: then nothing more is heard of it, and whoever must know looks.

@@ -200,10 +200,8 @@ where
 {
     async fn once(&self, app: &App, jobs: &[Job<Req>]) -> Result<Vec<Result<Res>>> {
         let mut lease = app.db.lease().await?;
-        let mut standings = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            standings.push(app.standings.get(&mut lease, job.id).await?);
-        }
+        let people: Vec<UserId> = jobs.iter().map(|job| job.id).collect();
+        let standings = app.standings.get_each(&mut lease, &people).await?;
         let (batch, refused) = admitted(jobs, standings);
         let answers = if batch.0.is_empty() { Vec::new() } else { (self.0)(&mut lease, &batch).await? };
         lease.back();

@@ -1,13 +1,17 @@
 //! What a ban does to every call of every service (M3).
 
+use std::time::Duration;
+
 use crewup_proto::{
     call::{Access, Standing},
     event::CreateEventRequest,
+    user::{DeactivateMeRequest, ReactivateMeRequest},
 };
 use crewup_tests::{
     Mesh, Refusal,
     persona::party,
     raw::{self, unary_calls},
+    refusal::reason,
 };
 use prost::Message as _;
 
@@ -59,9 +63,30 @@ async fn m3_who_is_deactivated_and_banned_reads_and_appeals_the_ban_too() {
     let moderator = moderator(&mesh, "mod").await;
     let guest = mesh.person("guest");
     let id = guest.id().await;
-    guest.users().deactivate_me(crewup_proto::user::DeactivateMeRequest {}).await.unwrap();
-    assert_eq!(crewup_tests::refusal::reason(guest.my_ban().await), "NOT_BANNED");
+    guest.users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    assert_eq!(reason(guest.my_ban().await), "NOT_BANNED");
     let ban = moderator.ban(&id).await.unwrap();
     assert_eq!(guest.my_ban().await.unwrap().id, ban.id);
     guest.appeal("I was away").await.unwrap();
+}
+
+#[tokio::test]
+async fn x6_who_is_let_back_reads_at_once_also_where_they_were_just_refused() {
+    let mesh = Mesh::start().await;
+    let moderator = moderator(&mesh, "mod").await;
+    let guest = mesh.person("guest");
+    let (id, event) = (guest.id().await, guest.create(party(None)).await.unwrap().id);
+    moderator.ban(&id).await.unwrap();
+    assert_eq!(reason(guest.get(&event).await), "USER_BANNED");
+    moderator.unban(&id).await.unwrap();
+    guest.get(&event).await.unwrap();
+
+    guest.users().deactivate_me(DeactivateMeRequest {}).await.unwrap();
+    while guest.get(&event).await.is_ok() {
+        // For a second, as a read may (X6).
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(reason(guest.get(&event).await), "USER_DEACTIVATED");
+    guest.users().reactivate_me(ReactivateMeRequest {}).await.unwrap();
+    guest.get(&event).await.unwrap();
 }
