@@ -15,12 +15,14 @@ use crate::{
     world::{CALLERS, HOT_SEATS, Kind, TOWN, hot, id},
 };
 
-pub const NOTIFY: &str = "SendMessage, against the same with NOTIFY in its transaction";
+pub const NOTIFY: &str = "SendMessage, against a server with NOTIFY in its transaction";
 /// Each listener is woken by each message.
-pub const NOTIFY_MANY: &str = "SendMessage, against the same with NOTIFY, where the services have grown";
+pub const NOTIFY_MANY: &str = "SendMessage, against a server with NOTIFY, where the services have grown";
 /// NOTIFY's lock is held until the commit is on disk. By this PostgreSQL waits before each flush: what a network's disk or a synchronous
 /// standby takes longer than the disk of this machine.
-pub const NOTIFY_FAR: &str = "SendMessage, against the same with NOTIFY, where a flush takes a millisecond more";
+pub const NOTIFY_FAR: &str = "SendMessage, against a server with NOTIFY, where a flush takes a millisecond more";
+/// What is left of the difference where messages share a transaction on both sides.
+pub const NOTIFY_SHARED: &str = "SendMessage, against itself with NOTIFY in the transaction that messages share";
 const FAR: [&str; 2] = ["set commit_delay = 1000", "set commit_siblings = 0"];
 
 /// So many answer to a hot event.
@@ -90,36 +92,49 @@ async fn sell(bench: &Bench, server: &Process, event: u64) -> Result<f64, Failur
     Ok(done.per_second())
 }
 
-/// SendMessage as it is, against itself with NOTIFY in its transaction; with more who listen, and with a disk that is further away.
-async fn notify(bench: &Bench) -> Result<[Contest; 3], Failure> {
-    bench
-        .world
-        .execute(
-            "create function bench.tell() returns trigger language plpgsql as
-             $$ begin perform pg_notify('crews', new.group_id::text); return null; end $$;
-             create trigger bench_tell after insert on messages for each row execute function bench.tell();
-             alter table messages disable trigger bench_tell",
-        )
-        .await?;
-    let near = sending(bench, NOTIFY, listeners::FEWEST).await?;
-    let many = sending(bench, NOTIFY_MANY, listeners::MOST).await?;
+/// SendMessage, against a bare server that writes each message in a transaction of its own with NOTIFY in it: with few who listen,
+/// with more, and with a disk that is further away. And against itself with NOTIFY in the transactions that its messages share.
+async fn notify(bench: &Bench) -> Result<[Contest; 4], Failure> {
+    let settings = [("DATABASE_URL", bench.world.url("group"))];
+    let peer = &peer(&bench.places, "send-and-notify", &settings)?;
+    listening(peer.addr).await?;
+    let near = sending(bench, NOTIFY, listeners::FEWEST, Rival::Server(peer)).await?;
+    let many = sending(bench, NOTIFY_MANY, listeners::MOST, Rival::Server(peer)).await?;
     bench.world.configure(FAR).await?;
-    let far = sending(bench, NOTIFY_FAR, listeners::FEWEST).await;
+    let far = sending(bench, NOTIFY_FAR, listeners::FEWEST, Rival::Server(peer)).await;
     bench.world.configure(["reset commit_delay", "reset commit_siblings"]).await?;
-    Ok([near, many, far?])
+    let shared = sending(bench, NOTIFY_SHARED, listeners::FEWEST, Rival::Trigger).await?;
+    Ok([near, many, far?, shared])
 }
 
-async fn sending(bench: &Bench, name: &'static str, count: usize) -> Result<Contest, Failure> {
+/// Who else sends.
+#[derive(Clone, Copy)]
+enum Rival<'a> {
+    Server(&'a Process),
+    /// The group service, when a trigger notifies.
+    Trigger,
+}
+
+async fn sending(bench: &Bench, name: &'static str, count: usize, rival: Rival<'_>) -> Result<Contest, Failure> {
     let listeners = Listeners::start(count, bench.world.url("group"), "crews").await?;
     let case = calls::named("SendMessage")?;
     let service = bench.host.service("group")?;
+    if matches!(rival, Rival::Trigger) {
+        bench.world.execute(TELL).await?;
+    }
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..bench.rounds {
         eprintln!("round {}: {name}", round + 1);
         ours.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
-        bench.world.execute("alter table messages enable trigger bench_tell").await?;
-        theirs.push(bench.sample(service, service.addr, None, case.calls()).await?.per_second);
-        bench.world.execute("alter table messages disable trigger bench_tell").await?;
+        theirs.push(match rival {
+            Rival::Server(peer) => bench.sample(peer, peer.addr, None, case.calls()).await?.per_second,
+            Rival::Trigger => {
+                bench.world.execute("alter table messages enable trigger bench_tell").await?;
+                let sample = bench.sample(service, service.addr, None, case.calls()).await?;
+                bench.world.execute("alter table messages disable trigger bench_tell").await?;
+                sample.per_second
+            }
+        });
     }
     let heard = listeners.end()?;
     if heard == 0 {
@@ -128,6 +143,11 @@ async fn sending(bench: &Bench, name: &'static str, count: usize) -> Result<Cont
     let remark = format!("{count} listeners, of which each heard of {heard} messages");
     Ok(Contest { name, unit: "calls/s", ours, theirs, remark })
 }
+
+const TELL: &str = "create function bench.tell() returns trigger language plpgsql as
+    $$ begin perform pg_notify('crews', new.group_id::text); return null; end $$;
+    create trigger bench_tell after insert on messages for each row execute function bench.tell();
+    alter table messages disable trigger bench_tell";
 
 /// The statement of a place search in the dense town, against one led by the reference's index (latitude, longitude); and
 /// whether anything near is missing.

@@ -10,7 +10,7 @@ use crate::Failure;
 
 /// People who call: the first of all.
 pub const CALLERS: u64 = 16_380;
-/// Those of them whose calls are reads and RSVPs; so many are remembered by any service.
+/// Those of them who call again and again, so that each service remembers them.
 const REGULARS: u64 = 2_048;
 /// Ten callers who are in the same crews.
 const CIRCLES: u64 = 1_638;
@@ -49,9 +49,9 @@ pub fn coming(dice: &mut ThreadRng) -> u64 {
     FIRST_COMING + 8 * dice.random_range(1..=18_750)
 }
 
-/// A caller and one of the caller's crews, of an event to come.
+/// A regular caller and one of the caller's six crews, of events to come.
 pub fn member(dice: &mut ThreadRng) -> (u64, u64) {
-    let crew = dice.random_range(1..=COMING);
+    let crew = dice.random_range(1..=REGULARS / 10) + CIRCLES * dice.random_range(0..6);
     (in_circle(crew, dice.random_range(0..10)), 10 * crew)
 }
 

@@ -3,6 +3,7 @@
 //! A handler is an `async fn` item over [`ReadCx`] or [`WriteCx`]. It never begins, commits or retries; it is run again
 //! from the start if PostgreSQL asks for that, so it has no effect but through its context.
 
+mod company;
 mod sharing;
 mod tx;
 
@@ -29,6 +30,7 @@ use crate::{
     standing::{self, Standings},
 };
 
+pub use company::Company;
 pub use sharing::{Asked, Batch, Gathering, Meeting};
 pub use tx::Tx;
 

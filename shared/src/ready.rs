@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The highest migration that the queries of this crate need, which every service makes.
-const SCHEMA: i64 = 23;
+const SCHEMA: i64 = 24;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looks every second whether the database has the migration `needed` and whether tokens can be verified, and says so by the

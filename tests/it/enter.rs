@@ -113,6 +113,36 @@ async fn x6_enter_answers_now_and_a_row_for_each_who_exists() {
 }
 
 #[tokio::test]
+async fn x6_who_enters_without_waiting_gets_those_whom_nobody_else_has_entered() {
+    let db = cluster::database().await;
+    let mut owner = db.connect().await;
+    users(&mut owner, 0..4).await;
+    ban(&mut owner, id(50), id(3), id(0)).await;
+    let mut other = db.connect_as("moderation").await;
+    let mut banning = other.begin().await.unwrap();
+    enter(&mut banning, id(1), vec![]).await.unwrap();
+
+    let mut conn = db.connect_as("group").await;
+    let mut tx = conn.begin().await.unwrap();
+    let sql = "select user_id, state from crewup.enter_free($1)";
+    let people = vec![id(3), id(1), id(0), id(77), id(0)];
+    let free: Vec<(Uuid, String)> = sqlx::query_as(sql).bind(&people).fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(free, [(id(0), "active".to_owned()), (id(3), "banned".to_owned())]);
+    // And these are entered: a ban of one of them waits.
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *banning).await.unwrap();
+    let (entered, ()) = tokio::join!(enter(&mut banning, id(0), vec![]), async {
+        until_waiting(&mut owner, pid).await;
+        tx.commit().await.unwrap();
+    });
+    assert_eq!(entered.unwrap(), [(id(0), "active".to_owned())]);
+
+    let mut tx = conn.begin().await.unwrap();
+    tx.execute("set transaction isolation level repeatable read").await.unwrap();
+    let error = sqlx::query(sql).bind(&people).execute(&mut *tx).await.unwrap_err();
+    assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("25000"));
+}
+
+#[tokio::test]
 async fn u6_m4_states_have_an_order_and_a_ban_ends_by_the_clock() {
     let db = cluster::database().await;
     let mut owner = db.connect().await;

@@ -41,7 +41,7 @@ pub static SERVICE: Service = Service {
     name: "group",
     port: 50052,
     plain_port: 9052,
-    schema: 23,
+    schema: 24,
     one_plan: false,
     routes,
     accounts: None,
@@ -55,8 +55,7 @@ fn routes(app: &App, workers: &mut Workers) -> Routes {
     let (reader, db, live) = (rooms.clone(), app.db().clone(), app.live().clone());
     workers.exchange_wake_ups(app, SERVICE.name, None);
     workers.add(|stop| reader.work(db, live, stop));
-    let crews =
-        GroupServiceServer::new(rpc::Rpc { app: app.clone(), rooms }).max_decoding_message_size(LARGEST_REQUEST);
+    let crews = GroupServiceServer::new(rpc::Rpc::new(app, rooms)).max_decoding_message_size(LARGEST_REQUEST);
     let internal = rpc::InternalRpc(app.clone());
     let internal = GroupInternalServiceServer::new(internal).max_decoding_message_size(LARGEST_REQUEST);
     Routes::new(crews).add_service(internal)

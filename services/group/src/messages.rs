@@ -2,51 +2,56 @@
 
 use crewup_proto::group::{self as wire, *};
 use crewup_shared::{
-    app::{ReadCx, WriteCx},
+    app::{Batch, ReadCx, Tx, WriteCx},
     error::{Error, ErrorReason, Result},
     fields::Fields,
-    id::{GroupId, MessageId},
+    id::{GroupId, MessageId, UserId},
     idempotency::Once,
     mask::Mask,
 };
+use uuid::Uuid;
 
 use crate::{
     access, figures,
     members::held,
-    model::{self, Message, Position},
-    store::{self, crews::Hold, messages::Sent},
+    model::{self, Message, NewMessage, Position, Sender},
+    store::{self, crews::Hold},
 };
 
 const DEFAULT_PAGE: i32 = 50;
 const MOST_PAGE: i32 = 100;
 
+/// What a request to send asks for.
+struct Wish {
+    request_id: Uuid,
+    new: NewMessage,
+}
+
+impl Wish {
+    fn parse(sender_id: UserId, req: &SendMessageRequest) -> Result<Self> {
+        let mut fields = Fields::new();
+        let request_id = fields.id("request_id", &req.request_id);
+        let group_id = fields.id("group_id", &req.group_id);
+        let content = model::content(&mut fields, "content", &req.content);
+        fields.done()?;
+        Ok(Self { request_id, new: NewMessage { id: MessageId::new(), group_id, sender_id, content } })
+    }
+}
+
 /// SendMessage (C1-C3, C13, C15, X1).
 pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<SendMessageResponse> {
     let (caller, now) = (cx.caller.id, cx.now());
-    let mut fields = Fields::new();
-    let request_id = fields.id("request_id", &req.request_id);
-    let crew: GroupId = fields.id("group_id", &req.group_id);
-    let content = model::content(&mut fields, "content", &req.content);
-    fields.done()?;
-
-    let id = MessageId::new();
-    let message = match cx.once(request_id, req, id.0).await? {
+    let Wish { request_id, new } = Wish::parse(caller, req)?;
+    let crew = new.group_id;
+    let message = match cx.once(request_id, req, new.id.0).await? {
         Once::First => {
-            let Some((chat, sent)) = store::messages::send(cx.db(), id, crew, caller, &content, now).await? else {
+            let Some(sender) = store::messages::look(cx.db(), &[(caller, crew)], now).await?.pop().flatten() else {
                 return Err(why_not(cx, crew).await?);
             };
-            chat.must_be_open()?;
-            cx.tx.touch(crew);
-            match sent {
-                Sent::Stored(message) => {
-                    cx.tx.count(&figures::SENT, "message");
-                    message
-                }
-                Sent::Archived => return Err(why_not(cx, crew).await?),
-                Sent::TooMany(free_at) => {
-                    let wait = (free_at - now).to_std().unwrap_or_default();
-                    return Err(Error::from(ErrorReason::RateLimited).retry_after(wait));
-                }
+            sender.must_be_free(now)?;
+            match store::messages::write(cx.db(), &[&new], now).await?.get(&new.id) {
+                Some(sequence) => sent(&mut cx.tx, sender, new, *sequence),
+                None => return Err(why_not(cx, crew).await?),
             }
         }
         Once::Replay(made) => {
@@ -55,6 +60,50 @@ pub(crate) async fn send(cx: &mut WriteCx, req: &SendMessageRequest) -> Result<S
         }
     };
     Ok(SendMessageResponse { message: Some(message.to_wire()) })
+}
+
+/// SendMessage of many at once (ADR 29): those who may send, for the first time, to a crew that nobody holds.
+pub(crate) async fn send_together(
+    tx: &mut Tx,
+    calls: &Batch<SendMessageRequest>,
+) -> Result<Vec<Option<SendMessageResponse>>> {
+    let now = tx.now;
+    let wishes = calls.0.iter().enumerate().filter_map(|(at, call)| {
+        let wish = Wish::parse(call.caller.id, &call.request).ok()?;
+        Some((at, call, wish))
+    });
+    let wishes: Vec<_> = wishes.collect();
+    let asked: Vec<_> = wishes.iter().map(|(.., wish)| (wish.new.sender_id, wish.new.group_id)).collect();
+    let senders = store::messages::look(tx.db(), &asked, now).await?;
+    let mut free = Vec::with_capacity(wishes.len());
+    for ((at, call, wish), sender) in wishes.into_iter().zip(senders) {
+        match sender {
+            Some(sender) if sender.is_held && sender.must_be_free(now).is_ok() => free.push((at, call, wish, sender)),
+            _ => {}
+        }
+    }
+    let making: Vec<_> = free.iter().map(|(_, call, wish, _)| (*call, wish.request_id, wish.new.id.0)).collect();
+    let first = tx.first_of(&making).await?;
+    free.retain(|(.., wish, _)| first.contains(&wish.new.id.0));
+
+    let messages: Vec<_> = free.iter().map(|(.., wish, _)| &wish.new).collect();
+    let sequences = store::messages::write(tx.db(), &messages, now).await?;
+    let mut answers: Vec<_> = calls.0.iter().map(|_| None).collect();
+    for (at, _, wish, sender) in free {
+        let sequence =
+            sequences.get(&wish.new.id).ok_or_else(|| Error::internal("a crew that is held took no message"))?;
+        let message = sent(tx, sender, wish.new, *sequence);
+        answers[at] = Some(SendMessageResponse { message: Some(message.to_wire()) });
+    }
+    Ok(answers)
+}
+
+/// Tells of a message that was written, once it is committed.
+fn sent(tx: &mut Tx, sender: Sender, new: NewMessage, sequence: i64) -> Message {
+    tx.touch(new.group_id);
+    tx.count(&figures::SENT, "message");
+    let now = tx.now;
+    sender.sent(new, sequence, now)
 }
 
 /// UpdateMessage (C8). To who is neither the author nor a member the message is not there.

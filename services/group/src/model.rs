@@ -13,5 +13,5 @@ pub(crate) use crew::{Chat, Crew, HostEvent, OPEN_AFTER_CANCELLATION, OPEN_AFTER
 pub(crate) use departure::{Cause, Succession};
 pub(crate) use edit::{Draft, Edit, required};
 pub(crate) use entry::{Entry, Position};
-pub(crate) use message::{Deleter, Message, RATE_COUNT, RATE_SECONDS};
+pub(crate) use message::{Deleter, Message, NewMessage, RATE_COUNT, RATE_SECONDS, Sender};
 pub(crate) use request::{JoinRequest, State};

@@ -6,7 +6,10 @@ use crewup_proto::{
     },
     group::{group_service_server::GroupService, *},
 };
-use crewup_shared::{app::App, live::Streamed};
+use crewup_shared::{
+    app::{App, Company},
+    live::Streamed,
+};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -17,11 +20,16 @@ use crate::{
 
 /// The group service's calls.
 pub(crate) struct Rpc {
-    pub(crate) app: App,
-    pub(crate) rooms: Rooms,
+    app: App,
+    rooms: Rooms,
+    sends: Company<SendMessageRequest, SendMessageResponse>,
 }
 
 impl Rpc {
+    pub(crate) fn new(app: &App, rooms: Rooms) -> Self {
+        Self { app: app.clone(), rooms, sends: Company::default() }
+    }
+
     fn at<Req>(&self, request: Request<Req>) -> Request<At<Req>> {
         request.map(|request| At { request, rooms: self.rooms.clone() })
     }
@@ -126,7 +134,7 @@ impl GroupService for Rpc {
     }
 
     async fn send_message(&self, req: Request<SendMessageRequest>) -> Answer<SendMessageResponse> {
-        self.app.write(req, messages::send).await
+        self.app.write_in_company(&self.sends, req, messages::send_together, messages::send).await
     }
 
     async fn update_message(&self, req: Request<UpdateMessageRequest>) -> Answer<UpdateMessageResponse> {

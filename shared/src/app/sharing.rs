@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use crewup_proto::call::Standing;
+use crewup_proto::call::{Call, Standing};
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span};
@@ -20,12 +20,13 @@ use crate::{
 const QUERIES: usize = 2;
 
 /// A call on its way to be served with others.
-struct Job<Req> {
-    context: Context,
-    id: UserId,
-    request: Req,
+#[derive(Clone)]
+pub(super) struct Job<Req> {
+    pub(super) context: Context,
+    pub(super) id: UserId,
+    pub(super) request: Req,
     /// The call's. What several share is traced with the first of them.
-    span: Span,
+    pub(super) span: Span,
 }
 
 /// One of the calls that are served together.
@@ -34,6 +35,14 @@ pub struct Asked<Req> {
     pub caller: Caller,
     /// What the caller sent.
     pub request: Req,
+    pub(super) call: &'static Call,
+}
+
+impl<Req: Clone> Asked<Req> {
+    pub(super) fn new(job: &Job<Req>, standing: Standing) -> Self {
+        let caller = Caller { id: job.id, role: job.context.person().role, standing };
+        Self { caller, request: job.request.clone(), call: job.context.call }
+    }
 }
 
 /// The calls that are served together, in the order of their arrival; a handler gets one at least.
@@ -147,7 +156,7 @@ impl App {
     }
 
     /// Runs again where PostgreSQL breaks it off.
-    async fn repeating<Req, Res, S>(&self, jobs: &[Job<Req>], serve: &S) -> Result<Vec<Result<Res>>>
+    pub(super) async fn repeating<Req, Res, S>(&self, jobs: &[Job<Req>], serve: &S) -> Result<Vec<Result<Res>>>
     where
         Req: Clone + Send + Sync,
         S: Serve<Req, Res>,
@@ -163,7 +172,7 @@ impl App {
 }
 
 /// Serves calls together: all of them are answered, in their order, or none.
-trait Serve<Req, Res>: Send + Sync {
+pub(super) trait Serve<Req, Res>: Send + Sync {
     fn once(&self, app: &App, jobs: &[Job<Req>]) -> impl Future<Output = Result<Vec<Result<Res>>>> + Send;
 }
 
@@ -215,8 +224,7 @@ fn admitted<Req: Clone>(jobs: &[Job<Req>], standings: Vec<Standing>) -> (Batch<R
     for (job, standing) in jobs.iter().zip(standings) {
         let admitted = standing::admit(standing, job.context.call);
         if admitted.is_ok() {
-            let caller = Caller { id: job.id, role: job.context.person().role, standing };
-            asked.push(Asked { caller, request: job.request.clone() });
+            asked.push(Asked::new(job, standing));
         }
         refused.push(admitted.err());
     }

@@ -32,8 +32,23 @@ impl Tx {
     /// timed work and by reactions, which learn from what they claim whom they act on. Handlers never begin; [`super::Accounts`]
     /// does, which comes before any call is a person's. One round trip (ADR 27).
     pub async fn begin(db: &Db, people: &[Uuid]) -> Result<Self> {
+        Self::begin_by(db, begun_and_entered(people)).await
+    }
+
+    /// As [`Tx::begin`], without waiting for anybody: enters those of `people` whom no other transaction has entered. The others
+    /// have no standing here. Plans are kept: PostgreSQL would make one for each number of rows that are given at once.
+    pub(crate) async fn begin_free(db: &Db, people: &[Uuid]) -> Result<Self> {
+        let people = listed(people);
+        let sql = format!(
+            "begin; set local plan_cache_mode = force_generic_plan; \
+             select entered_at, user_id, state from crewup.enter_free('{{{people}}}'::uuid[])"
+        );
+        Self::begin_by(db, sql).await
+    }
+
+    async fn begin_by(db: &Db, sql: String) -> Result<Self> {
         let mut lease = db.lease().await?;
-        let rows = sqlx::raw_sql(AssertSqlSafe(begun_and_entered(people))).fetch_all(&mut *lease).await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *lease).await?;
         let mut tx = Self {
             lease,
             now: DateTime::UNIX_EPOCH,
@@ -122,9 +137,12 @@ fn begun_and_entered(people: &[Uuid]) -> String {
     let Some((first, others)) = people.split_first() else {
         return "begin; select crewup.now() as entered_at, null::uuid as user_id, null::text as state".to_owned();
     };
-    let others: Vec<_> = others.iter().map(Uuid::to_string).collect();
     format!(
         "begin; select entered_at, user_id, state from crewup.enter('{first}'::uuid, '{{{}}}'::uuid[])",
-        others.join(",")
+        listed(others)
     )
+}
+
+fn listed(people: &[Uuid]) -> String {
+    people.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",")
 }

@@ -109,9 +109,13 @@ impl Relay {
         }
     }
 
-    /// Looks for what was told in the outbox and by no wake-up, until `stop` says so.
+    /// Looks for what was told in the outbox and by no wake-up, until `stop` says so; where streams are of what stands there.
     pub(crate) async fn look(self, mut stop: watch::Receiver<bool>) {
         let topics: Vec<_> = Topic::watched_by(self.service).map(|topic| topic.name().to_owned()).collect();
+        if topics.is_empty() {
+            let _ = stop.wait_for(|stop| *stop).await;
+            return;
+        }
         let mut seen = Seen::default();
         while !*stop.borrow() {
             match self.told(&topics, &mut seen).await {

@@ -1,6 +1,7 @@
 //! The group service, by its contract.
 
 mod chat;
+mod company;
 mod create;
 mod describe;
 mod edit;

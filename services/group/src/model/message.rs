@@ -5,11 +5,11 @@ use crewup_proto::group::{self as wire, MessageDeleter};
 use crewup_shared::{
     app::Caller,
     convert::timestamp,
-    error::{ErrorReason, Result},
+    error::{Error, ErrorReason, Result},
     id::{GroupId, MessageId, UserId},
 };
 
-use super::{Crew, Person};
+use super::{Chat, Crew, Person};
 
 /// How long an author can change a message (C8).
 const EDITABLE: TimeDelta = TimeDelta::minutes(15);
@@ -33,6 +33,59 @@ pub(crate) struct Message {
     pub(crate) edited_at: Option<DateTime<Utc>>,
     pub(crate) deleted_at: Option<DateTime<Utc>>,
     pub(crate) deleted_as: Option<String>,
+}
+
+/// A message that is to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct NewMessage {
+    pub(crate) id: MessageId,
+    pub(crate) group_id: GroupId,
+    pub(crate) sender_id: UserId,
+    pub(crate) content: String,
+}
+
+/// What decides whether a member may send to a crew.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) chat: Chat,
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
+    /// Who sent too many: when the oldest of them no longer counts.
+    pub(crate) free_at: Option<DateTime<Utc>>,
+    /// Whether the crew's row of counters is held. Not: somebody else holds it, and to send is to wait.
+    pub(crate) is_held: bool,
+}
+
+impl Sender {
+    /// C13, C15.
+    pub(crate) fn must_be_free(&self, now: DateTime<Utc>) -> Result<()> {
+        self.chat.must_be_open()?;
+        match self.free_at {
+            Some(free_at) => {
+                let wait = (free_at - now).to_std().unwrap_or_default();
+                Err(Error::from(ErrorReason::RateLimited).retry_after(wait))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The message that became of a new.
+    pub(crate) fn sent(self, new: NewMessage, sequence: i64, now: DateTime<Utc>) -> Message {
+        Message {
+            id: new.id,
+            group_id: new.group_id,
+            sequence,
+            sender_id: new.sender_id,
+            first_name: self.first_name,
+            last_name: self.last_name,
+            content: new.content,
+            is_edited: false,
+            sent_at: now,
+            edited_at: None,
+            deleted_at: None,
+            deleted_as: None,
+        }
+    }
 }
 
 /// In which role a message is deleted (C9).

@@ -1,6 +1,8 @@
 //! Messages and read marks. A message is its own entry of the timeline; what is written takes its number from the crew's
 //! row of counters (C2).
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use crewup_shared::{
     error::Result,
@@ -8,93 +10,106 @@ use crewup_shared::{
 };
 use sqlx::PgConnection;
 
-use crate::model::{Chat, Deleter, Message, RATE_COUNT, RATE_SECONDS};
+use crate::model::{Chat, Deleter, Message, NewMessage, RATE_COUNT, RATE_SECONDS, Sender};
 
-/// What became of a message that was sent, as far as the database decides.
-pub(crate) enum Sent {
-    /// It is in the timeline.
-    Stored(Message),
-    /// The crew was archived meanwhile.
-    Archived,
-    /// The sender sent too many; at this time the oldest of them no longer counts (C13).
-    TooMany(DateTime<Utc>),
-}
-
-/// Sends a message, unless its sender has sent [`RATE_COUNT`] in the last [`RATE_SECONDS`]. The sender is entered, so that
-/// the count is exact; the crew's row of counters is locked by what it gives the message's number. An archived crew has no
-/// members (G10). Answers also what decides whether the chat can be written, for the caller to look at: an error undoes what
-/// was sent. None: the sender is no member, or sees no such crew.
+/// Looks whether people, who are entered, may each send to a crew, in their order, and holds those crews that nobody else holds.
+/// None: the sender is no member, or sees no such crew.
 ///
-/// The membership is not held: nobody but the sender, who is entered, can end it, unless the crew is archived.
+/// The membership is not held: nobody but the sender can end it, unless the crew is archived, of which [`write`] takes notice.
+/// An archived crew has no members (G10).
 #[tracing::instrument(skip_all)]
-pub(crate) async fn send(
+pub(crate) async fn look(
     db: &mut PgConnection,
-    id: MessageId,
-    crew: GroupId,
-    sender: UserId,
-    content: &str,
+    asked: &[(UserId, GroupId)],
     now: DateTime<Utc>,
-) -> Result<Option<(Chat, Sent)>> {
-    let row = sqlx::query!(
-        r#"with chat as (
-             select e.effective_end, e.cancelled_at
-             from groups g
-             join group_members m on m.group_id = g.id and m.user_id = $3
-             join crewup.api_events_seen_by($3, false) e on e.id = g.event_id
-             where g.id = $2
-         ), latest as (
-             select m.sent_at from messages m
-             where m.sender_id = $3 and m.group_id = $2
-             order by m.sequence desc
-             limit $6
-         ), full_until as (
-             select min(l.sent_at) + make_interval(secs => $7) as free_at from latest l
-             where l.sent_at > $5::timestamptz - make_interval(secs => $7)
-             having count(*) >= $6
-         ), seats as (
-             update group_seats set last_sequence = last_sequence + 1
-             where group_id = $2 and members > 0 and exists (select from chat) and not exists (select from full_until)
-             returning last_sequence
-         ), sent as (
-             insert into messages (id, group_id, sender_id, content, sequence, sent_at, updated_at)
-             select $1, $2, $3, $4, last_sequence, $5, $5 from seats
-             returning sequence
-         )
-         select c.effective_end as "effective_end!", c.cancelled_at as event_cancelled_at, crewup.now() as "now!",
-                (select sequence from sent) as sequence, (select free_at from full_until) as free_at,
-                u.first_name as "first_name!", u.last_name as "last_name!"
-         from chat c, api_users u where u.id = $3"#,
-        id.0,
-        crew.0,
-        sender.0,
-        content,
+) -> Result<Vec<Option<Sender>>> {
+    let (senders, crews): (Vec<_>, Vec<_>) = asked.iter().map(|(sender, crew)| (sender.0, crew.0)).unzip();
+    let rows = sqlx::query!(
+        r#"select a.at as "at!", e.effective_end as "effective_end!", e.cancelled_at as event_cancelled_at,
+                  crewup.now() as "now!", u.first_name as "first_name!", u.last_name as "last_name!", full_until.free_at,
+                  held.group_id is not null as "is_held!"
+           from unnest($1::uuid[], $2::uuid[]) with ordinality as a (sender, crew, at)
+           join groups g on g.id = a.crew
+           join group_members m on m.group_id = a.crew and m.user_id = a.sender
+           join lateral crewup.api_events_seen_by(a.sender, false) e on e.id = g.event_id
+           join api_users u on u.id = a.sender
+           left join lateral (
+               select min(l.sent_at) + make_interval(secs => $5) as free_at
+               from (
+                   select s.sent_at from messages s
+                   where s.sender_id = a.sender and s.group_id = a.crew
+                   order by s.sequence desc
+                   limit $4
+               ) l
+               where l.sent_at > $3::timestamptz - make_interval(secs => $5)
+               having count(*) >= $4
+           ) full_until on true
+           left join lateral (
+               select c.group_id from group_seats c
+               where c.group_id = a.crew and c.members > 0
+               for no key update skip locked
+           ) held on true"#,
+        &senders,
+        &crews,
         now,
         RATE_COUNT,
         f64::from(RATE_SECONDS),
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let chat = Chat { effective_end: row.effective_end, event_cancelled_at: row.event_cancelled_at, now: row.now };
-    if let Some(free_at) = row.free_at {
-        return Ok(Some((chat, Sent::TooMany(free_at))));
+    let mut found: Vec<_> = asked.iter().map(|_| None).collect();
+    for row in rows {
+        let Some(place) = usize::try_from(row.at - 1).ok().and_then(|at| found.get_mut(at)) else { continue };
+        *place = Some(Sender {
+            chat: Chat { effective_end: row.effective_end, event_cancelled_at: row.event_cancelled_at, now: row.now },
+            first_name: row.first_name,
+            last_name: row.last_name,
+            free_at: row.free_at,
+            is_held: row.is_held,
+        });
     }
-    let Some(sequence) = row.sequence else { return Ok(Some((chat, Sent::Archived))) };
-    let message = Message {
-        id,
-        group_id: crew,
-        sequence,
-        sender_id: sender,
-        first_name: row.first_name,
-        last_name: row.last_name,
-        content: content.to_owned(),
-        is_edited: false,
-        sent_at: now,
-        edited_at: None,
-        deleted_at: None,
-        deleted_as: None,
-    };
-    Ok(Some((chat, Sent::Stored(message))))
+    Ok(found)
+}
+
+/// Writes messages, those to one crew in their order, and answers their numbers, by id: each is given by the crew's row of
+/// counters, which is locked by that. A crew that was archived meanwhile takes no message.
+#[tracing::instrument(skip_all)]
+pub(crate) async fn write(
+    db: &mut PgConnection,
+    messages: &[&NewMessage],
+    now: DateTime<Utc>,
+) -> Result<HashMap<MessageId, i64>> {
+    let ids: Vec<_> = messages.iter().map(|new| new.id.0).collect();
+    let crews: Vec<_> = messages.iter().map(|new| new.group_id.0).collect();
+    let senders: Vec<_> = messages.iter().map(|new| new.sender_id.0).collect();
+    let contents: Vec<&str> = messages.iter().map(|new| new.content.as_str()).collect();
+    let rows = sqlx::query!(
+        r#"with new as (
+             select id, crew, sender, content, row_number() over (partition by crew order by at) as nth
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) with ordinality
+                 as d (id, crew, sender, content, at)
+         ), wanted as (
+             select crew, count(*) as messages from new group by crew
+         ), seats as (
+             update group_seats s set last_sequence = s.last_sequence + w.messages
+             from wanted w
+             where s.group_id = w.crew and s.members > 0
+             returning s.group_id, s.last_sequence - w.messages as before
+         )
+         insert into messages (id, group_id, sender_id, content, sequence, sent_at, updated_at)
+         select d.id, d.crew, d.sender, d.content, s.before + d.nth, $5, $5
+         from new d
+         join seats s on s.group_id = d.crew
+         returning id as "id: MessageId", sequence"#,
+        &ids,
+        &crews,
+        &senders,
+        &contents as &[&str],
+        now,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.sequence)).collect())
 }
 
 /// One message, whoever may see it: that is for the caller to look at.
