@@ -10,6 +10,7 @@ use std::{
     hash::Hash,
     mem,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -40,6 +41,8 @@ struct Queue<Job, Res> {
 struct Shared<Key, Job, Res> {
     /// How many runs of a key there are at once.
     places: usize,
+    /// How long a run that is shared may take.
+    longest: Duration,
     /// By what the jobs are about. A key that is here is at work.
     queues: Mutex<HashMap<Key, Queue<Job, Res>>>,
 }
@@ -59,9 +62,10 @@ where
     Job: Send + 'static,
     Res: Send + 'static,
 {
-    /// With room for so many runs of one key at once.
-    pub fn new(places: usize) -> Self {
-        Self(Arc::new(Shared { places, queues: Mutex::default() }))
+    /// With room for so many runs of one key at once. What runs alone has its caller's deadline; what is shared has `longest`: on a
+    /// connection that is dead it would never end, and keep its place from all who come.
+    pub fn new(places: usize, longest: Duration) -> Self {
+        Self(Arc::new(Shared { places, longest, queues: Mutex::default() }))
     }
 
     /// Runs `job` by `run`: at once and alone, or with the others that wait for `key`. A caller who goes away takes along
@@ -136,7 +140,10 @@ where
         runtime.spawn(async move {
             let (jobs, answers): (Vec<_>, Vec<_>) =
                 taken.into_iter().map(|waiting| (waiting.job, waiting.answer)).unzip();
-            for (answer, result) in answers.into_iter().zip((place.run)(jobs).await) {
+            let late = || Err(ErrorReason::DeadlineExceeded.into());
+            let results = tokio::time::timeout(place.together.0.longest, (place.run)(jobs)).await;
+            let results = results.unwrap_or_else(|_| answers.iter().map(|_| late()).collect());
+            for (answer, result) in answers.into_iter().zip(results) {
                 let _ = answer.send(result);
             }
         });
@@ -147,9 +154,11 @@ where
 mod tests {
     use super::*;
 
+    const LONGEST: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn who_arrives_meanwhile_shares_the_next_run_in_order() {
-        let together = Together::<u8, usize, (usize, usize)>::new(1);
+        let together = Together::<u8, usize, (usize, usize)>::new(1, LONGEST);
         let (open, gate) = tokio::sync::watch::channel(false);
         // Answers the job and how many shared the run.
         let run: Run<usize, (usize, usize)> = Arc::new(move |jobs: Vec<usize>| {
@@ -172,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_served_though_the_first_goes_away() {
-        let together = Together::<u8, usize, usize>::new(1);
+        let together = Together::<u8, usize, usize>::new(1, LONGEST);
         let run: Run<usize, usize> = Arc::new(|jobs: Vec<usize>| {
             Box::pin(async move {
                 if jobs == [0] {
@@ -191,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_served_though_a_run_panics() {
-        let together = Together::<u8, usize, usize>::new(1);
+        let together = Together::<u8, usize, usize>::new(1, LONGEST);
         let (open, gate) = tokio::sync::watch::channel(false);
         let run: Run<usize, usize> = Arc::new(move |jobs: Vec<usize>| {
             let mut gate = gate.clone();
@@ -210,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn as_many_run_at_once_as_there_are_places_and_no_more() {
-        let together = Together::<(), usize, usize>::new(2);
+        let together = Together::<(), usize, usize>::new(2, LONGEST);
         let (open, gate) = tokio::sync::watch::channel(false);
         // Answers how many shared the run.
         let run: Run<usize, usize> = Arc::new(move |jobs: Vec<usize>| {
@@ -226,5 +235,28 @@ mod tests {
         let shared: Vec<_> = answers.into_iter().flatten().collect();
         assert_eq!(shared, [1, 1, 8, 8, 8, 8, 8, 8, 8, 8]);
         assert!(lock(&together.0.queues).is_empty(), "nothing is left at work");
+    }
+
+    #[tokio::test]
+    async fn x5_a_shared_run_that_never_ends_gives_its_place_back() {
+        let together = Together::<u8, usize, usize>::new(1, Duration::from_millis(20));
+        let run: Run<usize, usize> = Arc::new(|jobs: Vec<usize>| {
+            Box::pin(async move {
+                if jobs.len() > 1 {
+                    std::future::pending::<()>().await;
+                }
+                tokio::task::yield_now().await;
+                jobs.into_iter().map(Ok).collect()
+            })
+        });
+        let three = futures_util::future::join_all((0..3).map(|job| together.run(1, job, Arc::clone(&run))));
+        let then = async {
+            let answers = three.await;
+            (answers, together.run(1, 3, Arc::clone(&run)).await)
+        };
+        let Ok((answers, later)) = tokio::time::timeout(LONGEST, then).await else { panic!("it is still at work") };
+        let reasons = answers.iter().filter_map(|answer| answer.as_ref().err()).map(Error::reason);
+        assert_eq!(reasons.collect::<Vec<_>>(), [ErrorReason::DeadlineExceeded; 2]);
+        assert_eq!(later.ok(), Some(3));
     }
 }

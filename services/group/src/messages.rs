@@ -75,12 +75,14 @@ pub(crate) async fn send_together(
     let wishes: Vec<_> = wishes.collect();
     let asked: Vec<_> = wishes.iter().map(|(.., wish)| (wish.new.sender_id, wish.new.group_id)).collect();
     let senders = store::messages::look(tx.db(), &asked, now).await?;
-    let mut free = Vec::with_capacity(wishes.len());
-    for ((at, call, wish), sender) in wishes.into_iter().zip(senders) {
-        match sender {
-            Some(sender) if sender.is_held && sender.must_be_free(now).is_ok() => free.push((at, call, wish, sender)),
-            _ => {}
-        }
+    let free = wishes.into_iter().zip(senders).filter_map(|((at, call, wish), sender)| {
+        let sender = sender.filter(|sender| sender.is_held && sender.must_be_free(now).is_ok())?;
+        Some((at, call, wish, sender))
+    });
+    let mut free: Vec<_> = free.collect();
+    let mut answers: Vec<_> = calls.0.iter().map(|_| None).collect();
+    if free.is_empty() {
+        return Ok(answers);
     }
     let making: Vec<_> = free.iter().map(|(_, call, wish, _)| (*call, wish.request_id, wish.new.id.0)).collect();
     let first = tx.first_of(&making).await?;
@@ -88,7 +90,6 @@ pub(crate) async fn send_together(
 
     let messages: Vec<_> = free.iter().map(|(.., wish, _)| &wish.new).collect();
     let sequences = store::messages::write(tx.db(), &messages, now).await?;
-    let mut answers: Vec<_> = calls.0.iter().map(|_| None).collect();
     for (at, _, wish, sender) in free {
         let sequence =
             sequences.get(&wish.new.id).ok_or_else(|| Error::internal("a crew that is held took no message"))?;

@@ -1,24 +1,21 @@
 //! Writes to different things that share a transaction, of which none waits for a lock (ADR 29).
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use prost::{Message, Name};
 use tonic::{Request, Response, Status};
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 use uuid::Uuid;
 
 use super::{
     App, Asked, Batch, Handler, Tx, WriteCx,
-    sharing::{Job, Serve},
+    sharing::{Job, LONGEST, Serve, concerns_all, traced},
 };
 use crate::{
-    error::{Error, ErrorReason, Result},
+    error::{Error, Result},
     idempotency::{self, Making},
     standing,
-    together::{Run, Together},
+    together::Together,
 };
 
 /// Where writes meet that have nothing to do with one another. One shared transaction runs at a time: it waits for nobody, and the
@@ -27,7 +24,7 @@ pub struct Company<Req, Res>(Together<(), Job<Req>, Option<Res>>);
 
 impl<Req: Send + 'static, Res: Send + 'static> Default for Company<Req, Res> {
     fn default() -> Self {
-        Self(Together::new(1))
+        Self(Together::new(1, LONGEST))
     }
 }
 
@@ -52,10 +49,9 @@ impl App {
         let done = async {
             let (context, id, request) = self.identify(request).await?;
             let app = self.clone();
-            let run: Run<Job<Req>, Option<Res>> = Arc::new(move |jobs: Vec<Job<Req>>| {
+            let run = traced(move |jobs| {
                 let (app, serve) = (app.clone(), Free(together.clone()));
-                let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
-                Box::pin(async move { app.in_company(&jobs, &serve).await }.instrument(span))
+                async move { app.in_company(&jobs, &serve).await }
             });
             let job = Job { context, id, request, span: Span::current() };
             match company.0.run((), job.clone(), run).await? {
@@ -74,9 +70,7 @@ impl App {
     {
         match self.repeating(jobs, serve).await {
             Ok(answers) => answers,
-            Err(error) if matches!(error.reason(), ErrorReason::Overloaded | ErrorReason::DependencyUnavailable) => {
-                jobs.iter().map(|_| Err(error.same())).collect()
-            }
+            Err(error) if concerns_all(&error) => jobs.iter().map(|_| Err(error.same())).collect(),
             Err(error) => {
                 tracing::warn!(%error, calls = jobs.len(), "calls could not share a transaction and run one by one");
                 jobs.iter().map(|_| Ok(None)).collect()

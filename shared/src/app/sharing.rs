@@ -1,6 +1,6 @@
 //! Calls that are served together: writes that share a transaction (ADR 16), reads that share a query (ADR 28).
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use crewup_proto::call::{Call, Standing};
 use sqlx::PgConnection;
@@ -18,6 +18,8 @@ use crate::{
 
 /// So many queries that are shared run at once: one is on its way while another is answered.
 const QUERIES: usize = 2;
+/// How long what is shared may take: longer than PostgreSQL lets a statement take, and as long as a call may.
+pub(super) const LONGEST: Duration = Duration::from_secs(15);
 
 /// A call on its way to be served with others.
 #[derive(Clone)]
@@ -53,7 +55,7 @@ pub struct Meeting<Req, Res>(Together<String, Job<Req>, Res>);
 
 impl<Req: Send + 'static, Res: Send + 'static> Default for Meeting<Req, Res> {
     fn default() -> Self {
-        Self(Together::new(1))
+        Self(Together::new(1, LONGEST))
     }
 }
 
@@ -62,7 +64,7 @@ pub struct Gathering<Req, Res>(Together<(), Job<Req>, Res>);
 
 impl<Req: Send + 'static, Res: Send + 'static> Default for Gathering<Req, Res> {
     fn default() -> Self {
-        Self(Together::new(QUERIES))
+        Self(Together::new(QUERIES, LONGEST))
     }
 }
 
@@ -118,10 +120,9 @@ impl App {
         let done = async {
             let (context, id, request) = self.identify(request).await?;
             let app = self.clone();
-            let run: Run<Job<Req>, Res> = Arc::new(move |jobs: Vec<Job<Req>>| {
+            let run = traced(move |jobs| {
                 let (app, serve) = (app.clone(), serve.clone());
-                let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
-                Box::pin(async move { app.serving(&jobs, &serve).await }.instrument(span))
+                async move { app.serving(&jobs, &serve).await }
             });
             together.run(key, Job { context, id, request, span: Span::current() }, run).await
         };
@@ -138,9 +139,7 @@ impl App {
     {
         match self.repeating(jobs, serve).await {
             Ok(answers) => answers,
-            Err(error) if matches!(error.reason(), ErrorReason::Overloaded | ErrorReason::DependencyUnavailable) => {
-                jobs.iter().map(|_| Err(error.same())).collect()
-            }
+            Err(error) if concerns_all(&error) => jobs.iter().map(|_| Err(error.same())).collect(),
             Err(error) if jobs.len() == 1 => vec![Err(error)],
             Err(error) => {
                 tracing::warn!(%error, calls = jobs.len(), "calls could not be served together and run one by one");
@@ -169,6 +168,24 @@ impl App {
             }
         }
     }
+}
+
+/// What `serve` does with jobs, traced with the first of them.
+pub(super) fn traced<Req, Res, Served>(
+    serve: impl Fn(Vec<Job<Req>>) -> Served + Send + Sync + 'static,
+) -> Run<Job<Req>, Res>
+where
+    Served: Future<Output = Vec<Result<Res>>> + Send + 'static,
+{
+    Arc::new(move |jobs: Vec<Job<Req>>| {
+        let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
+        Box::pin(serve(jobs).instrument(span))
+    })
+}
+
+/// Whether a failure is for want of a database or of time: to serve the calls one by one would only tell them later.
+pub(super) fn concerns_all(error: &Error) -> bool {
+    matches!(error.reason(), ErrorReason::Overloaded | ErrorReason::DependencyUnavailable)
 }
 
 /// Serves calls together: all of them are answered, in their order, or none.

@@ -211,12 +211,10 @@ async fn e21_bans_are_listed_newest_first_by_person_and_state() {
         let request = ListBansRequest { filter: Some(filter.clone()), page_size: 2, ..Default::default() };
         let page = async |request| {
             let page = moderator.moderation().list_bans(request).await.unwrap().into_inner();
-            (
-                page.bans.into_iter().map(|ban| made.iter().position(|id| *id == ban.id).unwrap()).collect::<Vec<_>>(),
-                page.next_page_token,
-            )
+            (page.bans, page.next_page_token)
         };
-        pages(request, page).await
+        let found = pages(request, page).await.into_iter();
+        found.map(|ban| made.iter().position(|id| *id == ban.id).unwrap()).collect::<Vec<_>>()
     };
     let of = |states: &[BanState]| BanFilter {
         states: states.iter().map(|state| (*state).into()).collect(),
