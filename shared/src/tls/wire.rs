@@ -97,22 +97,10 @@ impl AsyncWrite for Wire {
         }
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, from),
-            Self::Tls(stream, _) => Pin::new(stream).poll_write_vectored(cx, from),
-        }
-    }
-
+    /// No: so h2 copies data of up to 1 KiB between the frames around it, and not only of up to 256 bytes. An answer of that
+    /// size is one packet with its trailers, and those of many streams share one; a longer one takes a packet more.
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream, _) => stream.is_write_vectored(),
-        }
+        false
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
