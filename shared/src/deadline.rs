@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use tokio::{task::futures::TaskLocalFuture, time::Timeout};
 
 use crate::clock;
 
@@ -31,8 +32,8 @@ pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Does `work`, which is cut off after `most`. Err: it was.
-pub(crate) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Result<T, tokio::time::error::Elapsed> {
-    tokio::time::timeout(most, ENDS.scope(clock::instant() + most, work)).await
+pub(crate) fn within<F: Future>(most: Duration, work: F) -> Timeout<TaskLocalFuture<Instant, F>> {
+    tokio::time::timeout(most, ENDS.scope(clock::instant() + most, work))
 }
 
 /// How long the call that is under way may still take. None: it is no call's work, or that of several.

@@ -9,7 +9,6 @@ use http::{HeaderMap, Request, Response};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use tracing::Instrument as _;
 
 use crate::{
     app::Context,
@@ -20,7 +19,7 @@ use crate::{
     deadline,
     error::{Error, ErrorReason, Result},
     quota::Quotas,
-    telemetry::{self, CallFigures},
+    telemetry::{self, CallFigures, Trace},
     tls::{self, Caller},
 };
 
@@ -103,18 +102,17 @@ impl Gate {
         let Some(call) = call::find(path) else {
             return Error::from(ErrorReason::UnknownCall).into_status().into_http();
         };
-        let span = telemetry::call_span(call, request.headers());
+        let mut trace = Trace::of(call, request.headers());
         let started = clock::instant();
-        let response = async {
+        let work = async {
             match self.admitted(inner, request, call).await {
                 Ok(response) => one_shape(response),
                 Err(error) => error.into_status().into_http(),
             }
-        }
-        .instrument(span.clone())
-        .await;
+        };
+        let response = trace.run(work).await;
         let code = code_of(&response);
-        telemetry::end_call(&span, code);
+        trace.end(code);
         self.figures.record(call, code, started.elapsed());
         response
     }

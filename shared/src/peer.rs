@@ -155,7 +155,7 @@ impl Peers {
         let metadata = request.metadata_mut();
         metadata.insert("authorization", bearer(&service)?);
         metadata.insert(USER_TOKEN, bearer(&person.token)?);
-        for (name, value) in telemetry::trace_headers() {
+        for (name, value) in telemetry::headers() {
             if let (Ok(name), Ok(value)) =
                 (AsciiMetadataKey::from_bytes(name.as_bytes()), value.parse::<AsciiMetadataValue>())
             {

@@ -1,25 +1,25 @@
 //! Traces, metrics and logs (X10): OpenTelemetry, with labels that are bounded and values that are nobody's business
 //! left out - no token, e-mail, text or coordinate.
 
-use std::{collections::HashMap, sync::LazyLock, time::Duration};
+mod trace;
+
+use std::{sync::LazyLock, time::Duration};
 
 use crewup_proto::call::Call;
-use http::HeaderMap;
 use opentelemetry::{
     KeyValue, global,
     metrics::{Histogram, UpDownCounter},
-    propagation::{Extractor, Injector},
-    trace::{Status, TraceContextExt as _},
 };
 use opentelemetry_sdk::{
     Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator, trace::SdkTracerProvider,
 };
 use tonic::Code;
-use tracing::{Span, field};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 pub use prometheus::Registry;
+pub(crate) use trace::{Trace, headers, name_client, name_service, shared_span};
 
 use crate::{
     error::{Error, Result},
@@ -74,8 +74,15 @@ impl Telemetry {
                 .with_tracked_inactivity(false)
                 .with_location(false)
                 .with_threads(false)
+                .with_filter(filter_fn(trace::is_traced))
         });
-        tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init().map_err(Error::internal)?;
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(trace::Parts)
+            .with(logs)
+            .with(traces)
+            .try_init()
+            .map_err(Error::internal)?;
         Ok(Self { registry, meters, tracer })
     }
 
@@ -140,29 +147,6 @@ impl Drop for OpenStream {
     }
 }
 
-/// The span of a call, a child of the caller's where it sent one (W3C trace context). What is set as an attribute is for
-/// the trace alone; fields are written out for the log as well, at once and again whenever one is added.
-pub(crate) fn call_span(call: &Call, headers: &HeaderMap) -> Span {
-    let method = call.path.trim_start_matches('/');
-    let span = tracing::info_span!(
-        "call",
-        otel.name = method,
-        otel.kind = "server",
-        trace_id = field::Empty,
-        client = field::Empty,
-        on_behalf_of = field::Empty
-    );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    // By this the lines of the log are found that belong to a trace.
-    if parent.span().span_context().is_valid() {
-        span.record("trace_id", field::display(parent.span().span_context().trace_id()));
-    }
-    let _ = span.set_parent(parent);
-    span.set_attribute("rpc.system.name", "grpc");
-    span.set_attribute("rpc.method", method);
-    span
-}
-
 /// As the RPC semantic conventions write it.
 fn name(code: Code) -> &'static str {
     match code {
@@ -183,58 +167,5 @@ fn name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-/// Says who made the call of the present span: the client that the token was issued to.
-pub(crate) fn name_client(client: &str) {
-    Span::current().set_attribute("crewup.client", client.to_owned());
-}
-
-/// Says, in the log too, which service made the call of the present span, and for whom: the subject of the person's token.
-pub(crate) fn name_service(client: &str, subject: &str) {
-    let span = Span::current();
-    span.record("client", client);
-    span.record("on_behalf_of", subject);
-}
-
-pub(crate) fn end_call(span: &Span, code: Code) {
-    span.set_attribute("rpc.response.status_code", name(code));
-    if matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-    ) {
-        span.set_status(Status::error(""));
-    }
-}
-
-/// The present span as metadata for a call to another service.
-pub(crate) fn trace_headers() -> HashMap<String, String> {
-    struct Map(HashMap<String, String>);
-    impl Injector for Map {
-        fn set(&mut self, key: &str, value: String) {
-            self.0.insert(key.to_owned(), value);
-        }
-    }
-    let mut map = Map(HashMap::new());
-    let context = Span::current().context();
-    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut map));
-    map.0
-}
-
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
     }
 }

@@ -180,6 +180,48 @@ fn named(spans: &[(String, Span)]) -> Vec<String> {
     spans.iter().map(|(service, span)| format!("{service} {}", span.name)).collect()
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x10_what_the_caller_does_not_have_traced_leaves_no_span_in_either_of_two_services_and_the_log_names_it() {
+    let (receiver, endpoint) = Receiver::listen().await;
+    let (mesh, [host, guest, _], _, crew) = night_out().await;
+    let [first, second] =
+        [host.say(&crew, "Buy this").await.unwrap().id, host.say(&crew, "And this").await.unwrap().id];
+    let traced = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
+    let level = ("RUST_LOG", "info,crewup_shared=debug");
+    let mut group = Process::start(&mesh, "group", &[traced, level]);
+    group.ready().await;
+    let url = |addr: Option<std::net::SocketAddr>| format!("https://{}", addr.unwrap());
+    let (event, safety, group_url) = (url(mesh.addr("event")), url(mesh.addr("safety")), url(Some(group.addr)));
+    let peers =
+        [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", &safety), ("CREWUP_GROUP_URL", &group_url)];
+    let mut moderation = Process::start(&mesh, "moderation", &[[traced, level].as_slice(), &peers].concat());
+    moderation.ready().await;
+    let token = format!("Bearer {}", guest.token());
+    let report = async |trace: &str, flag: &str, message: &str| {
+        let parent = format!("00-{trace}-00f067aa0ba902b7-{flag}");
+        let headers = [("authorization", token.as_bytes()), ("traceparent", parent.as_bytes())];
+        let report = report_of(Object::MessageId(message.to_owned())).encode_to_vec();
+        let path = "/crewup.moderation.v1.ModerationService/CreateReport";
+        raw::call(moderation.addr, path, &headers, report).await
+    };
+    let [traced, not] = ["4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"];
+    report(not, "00", &first).await.unwrap();
+    // What is logged is what was refused.
+    report(not, "00", &request_id()).await.unwrap_err();
+    report(traced, "01", &second).await.unwrap();
+    assert!(moderation.terminate().await.success() && group.terminate().await.success());
+
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let spans = receiver.0.lock().unwrap().clone();
+    assert!(spans.iter().any(|(service, _)| service == "crewup-group"), "{:?}", named(&spans));
+    let others: Vec<_> = spans.into_iter().filter(|(_, span)| hex(&span.trace_id) != traced).collect();
+    assert_eq!(named(&others), Vec::<String>::new(), "nobody asked for these");
+    for process in [&mut moderation, &mut group] {
+        let logged = process.logged();
+        assert!(logged.contains(not), "{logged}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_that_share_a_transaction_are_traced_only_where_their_callers_ask_for_it() {
     let (receiver, endpoint) = Receiver::listen().await;

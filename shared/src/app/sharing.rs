@@ -12,7 +12,7 @@ use super::{App, Caller, Context, Handler, Tx, again};
 use crate::{
     error::{Error, ErrorReason, Result},
     id::UserId,
-    standing,
+    standing, telemetry,
     together::{Run, Together},
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Job<Req> {
     pub(super) context: Context,
     pub(super) id: UserId,
     pub(super) request: Req,
-    /// The call's. What several share is traced with the first of them.
+    /// The call's.
     pub(super) span: Span,
 }
 
@@ -170,7 +170,7 @@ impl App {
     }
 }
 
-/// What `serve` does with jobs, traced with the first of them.
+/// What `serve` does with jobs, traced with the first of them that is.
 pub(super) fn traced<Req, Res, Served>(
     serve: impl Fn(Vec<Job<Req>>) -> Served + Send + Sync + 'static,
 ) -> Run<Job<Req>, Res>
@@ -178,7 +178,7 @@ where
     Served: Future<Output = Vec<Result<Res>>> + Send + 'static,
 {
     Arc::new(move |jobs: Vec<Job<Req>>| {
-        let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
+        let span = telemetry::shared_span(jobs.iter().map(|job| &job.span));
         Box::pin(serve(jobs).instrument(span))
     })
 }
