@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 #![allow(clippy::disallowed_methods, reason = "it measures time, and calls no handler")]
+#![allow(clippy::large_futures, reason = "each is run once")]
 #![allow(missing_docs, unreachable_pub, reason = "a program whose readers read it")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures")]
 

@@ -7,7 +7,7 @@ mod company;
 mod sharing;
 mod tx;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use crewup_proto::call::{Call, Standing};
@@ -74,7 +74,10 @@ pub struct Caller {
 
 /// Everything that handlers need, shared by all calls of a process. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What there is once for a process.
+pub struct Parts {
     db: Db,
     /// For urgent calls; the same where a service has none.
     urgent: Db,
@@ -123,6 +126,14 @@ where
     type Run = Run;
 }
 
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl App {
     /// Puts the parts together.
     pub fn new(
@@ -134,7 +145,7 @@ impl App {
         stream_limits: StreamLimits,
     ) -> Self {
         let (standings, snapshots, wake) = (Standings::new(), Snapshots::new(), outbox::Wake::new(live.clone()));
-        Self { db, urgent, accounts, peers, standings, snapshots, live, stream_limits, wake }
+        Self(Arc::new(Parts { db, urgent, accounts, peers, standings, snapshots, live, stream_limits, wake }))
     }
 
     /// The pool, for readiness and the workers.

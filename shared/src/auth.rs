@@ -154,7 +154,8 @@ impl Verifier {
             }
             return Ok(identity);
         }
-        let identity = Arc::new(self.check(token).await?);
+        // On the heap, as it is seldom run: every call would have room for it, each time that its future is moved.
+        let identity = Arc::new(Box::pin(self.check(token)).await?);
         self.seen.insert(hash, Arc::clone(&identity));
         Ok(identity)
     }

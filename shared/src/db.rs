@@ -36,7 +36,7 @@ const TIDY: Duration = Duration::from_secs(2);
 
 /// Makes connections; see [`Db`].
 pub struct Manager {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     /// How often all connections were forgotten.
     era: Arc<AtomicU64>,
 }
@@ -55,7 +55,8 @@ impl managed::Manager for Manager {
     async fn create(&self) -> std::result::Result<Pooled, sqlx::Error> {
         // Before it is opened: what is forgotten meanwhile is it, too.
         let era = self.era.load(Ordering::Relaxed);
-        Ok(Pooled { conn: self.options.connect().await?, era })
+        // On the heap, as it is seldom run: whoever leases would have 10 KiB for it in its future.
+        Ok(Pooled { conn: Box::pin(self.options.connect()).await?, era })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -67,7 +68,7 @@ impl managed::Manager for Manager {
 #[derive(Clone)]
 pub struct Db {
     pool: managed::Pool<Manager>,
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     era: Arc<AtomicU64>,
     /// For urgent calls, which are never told to come again.
     urgent: bool,
@@ -89,19 +90,19 @@ impl Db {
                 // How alike two words must be to be a typo of each other (E23).
                 ("pg_trgm.word_similarity_threshold", "0.5"),
             ]);
-        Self::pool(options, Arc::default(), size, false)
+        Self::pool(Arc::new(options), Arc::default(), size, false)
     }
 
     /// More connections to the same database, for urgent calls alone: who finds none free waits for as long as a call may
     /// take. What one of the two forgets, both do.
     pub fn urgent(&self, size: usize) -> Result<Self> {
-        Self::pool(self.options.clone(), Arc::clone(&self.era), size, true)
+        Self::pool(Arc::clone(&self.options), Arc::clone(&self.era), size, true)
     }
 
-    fn pool(options: PgConnectOptions, era: Arc<AtomicU64>, size: usize, urgent: bool) -> Result<Self> {
+    fn pool(options: Arc<PgConnectOptions>, era: Arc<AtomicU64>, size: usize, urgent: bool) -> Result<Self> {
         let wait = if urgent { WAIT_URGENT } else { WAIT };
         let timeouts = Timeouts { wait: Some(wait), create: Some(CONNECT), recycle: None };
-        managed::Pool::builder(Manager { options: options.clone(), era: Arc::clone(&era) })
+        managed::Pool::builder(Manager { options: Arc::clone(&options), era: Arc::clone(&era) })
             .max_size(size)
             .timeouts(timeouts)
             .runtime(deadpool::Runtime::Tokio1)

@@ -101,7 +101,8 @@ impl Quotas {
         match known.take(size) {
             Tried::Taken => Ok(()),
             Tried::Empty(wait) => Err(refused(wait)),
-            Tried::Draw => self.draw(&known, size, caller, quota).await,
+            // On the heap, as it is seldom run.
+            Tried::Draw => Box::pin(self.draw(&known, size, caller, quota)).await,
         }
     }
 

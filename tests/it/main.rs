@@ -1,4 +1,5 @@
 //! The integration tests: one binary, so that the harness is linked once and one private cluster serves them all.
+#![allow(clippy::large_futures, reason = "each is run once")]
 #![allow(clippy::disallowed_methods)] // a client and a harness have clocks, threads and transactions of their own
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking; what failed is in the message
 
