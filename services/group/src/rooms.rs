@@ -2,7 +2,7 @@
 //! whoever needs older ones reads the table (C4, C5).
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
@@ -115,23 +115,24 @@ impl Rooms {
     /// Reads what is new in the rooms, until `stop` says so.
     pub(crate) async fn work(self, db: Db, live: Live, mut stop: Stop) {
         let every = live.subscribe_all();
-        let mut look = clock::instant() + LOOK;
+        let (mut look, mut left) = (clock::instant() + LOOK, Vec::new());
         loop {
+            let due = if left.is_empty() { look } else { clock::instant() };
             let woken = tokio::select! {
-                woken = every.next() => Some(woken),
-                () = tokio::time::sleep_until(look.into()) => None,
+                biased;
                 _ = stop.wait_for(|stop| *stop) => return,
+                woken = every.next() => woken,
+                () = tokio::time::sleep_until(due.into()) => HashSet::new(),
             };
-            let rooms = match &woken {
-                Some(woken) => self.of(woken.iter().filter(|wake_up| wake_up.by.is_none())),
-                None => {
-                    look = clock::instant() + LOOK;
-                    self.all()
-                }
-            };
-            let writers = self.writers(woken.iter().flatten());
+            if clock::instant() >= look {
+                (look, left) = (clock::instant() + LOOK, self.all());
+            }
+            let rooms = self.of(woken.iter().filter(|wake_up| wake_up.by.is_none()));
+            let writers = self.writers(woken.iter());
+            // A part of them: who is woken meanwhile does not wait until all were looked at.
+            let some = left.split_off(left.len().saturating_sub(TOGETHER));
             let done = async {
-                for rooms in rooms.chunks(TOGETHER) {
+                for rooms in rooms.chunks(TOGETHER).chain([some.as_slice()]) {
                     read(&db, rooms).await?;
                 }
                 typing(&db, writers).await
