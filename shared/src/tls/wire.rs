@@ -14,6 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpIncoming};
 
 use super::{Tls, spiffe};
@@ -24,11 +25,21 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HANDSHAKES: usize = 1024;
 
 /// A connection that was taken.
-pub enum Wire {
-    /// Anybody's.
-    Plain(TcpStream),
-    /// A workload's.
-    Tls(Box<TlsStream<TcpStream>>, Caller),
+pub struct Wire {
+    stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+    caller: Caller,
+    /// Whether what is to be written now has waited for company.
+    has_waited: bool,
+}
+
+impl Wire {
+    fn plain(stream: TcpStream) -> Self {
+        Self { stream: Either::Left(stream), caller: Caller(None), has_waited: false }
+    }
+
+    fn secured(stream: TlsStream<TcpStream>, caller: Caller) -> Self {
+        Self { stream: Either::Right(Box::new(stream)), caller, has_waited: false }
+    }
 }
 
 /// The workload that made the connection of a call, among the call's extensions. None: there is no mutual TLS.
@@ -44,7 +55,7 @@ pub(crate) fn connections(incoming: TcpIncoming, tls: Option<Arc<Tls>>) -> impl 
             async move {
                 match (connection, tls) {
                     (Ok(connection), Some(tls)) => shake_hands(connection, &tls).await.map(Ok),
-                    (connection, _) => Some(connection.map(Wire::Plain)),
+                    (connection, _) => Some(connection.map(Wire::plain)),
                 }
             }
         })
@@ -60,7 +71,7 @@ async fn shake_hands(connection: TcpStream, tls: &Tls) -> Option<Wire> {
         Ok(stream) => {
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let name = certificate.and_then(spiffe::name)?;
-            Some(Wire::Tls(Box::new(stream), Caller(Some(name.into()))))
+            Some(Wire::secured(stream, Caller(Some(name.into()))))
         }
         Err(error) => {
             tracing::info!(%error, from = from.map(tracing::field::display), "a connection was refused");
@@ -73,28 +84,27 @@ impl Connected for Wire {
     type ConnectInfo = Caller;
 
     fn connect_info(&self) -> Caller {
-        match self {
-            Self::Plain(_) => Caller(None),
-            Self::Tls(_, caller) => caller.clone(),
-        }
+        self.caller.clone()
     }
 }
 
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
-            Self::Tls(stream, _) => Pin::new(stream).poll_read(cx, into),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, into)
     }
 }
 
 impl AsyncWrite for Wire {
+    /// After whoever else is ready to run had a turn: a query that calls share, or a message to many streams, has answers for
+    /// all of them, which each would else leave in a packet of its own.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, from),
-            Self::Tls(stream, _) => Pin::new(stream).poll_write(cx, from),
+        let wire = self.get_mut();
+        if !wire.has_waited {
+            wire.has_waited = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        Pin::new(&mut wire.stream).poll_write(cx, from)
     }
 
     /// No: so h2 copies data of up to 1 KiB between the frames around it, and not only of up to 256 bytes. An answer of that
@@ -104,16 +114,12 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream, _) => Pin::new(stream).poll_flush(cx),
-        }
+        let wire = self.get_mut();
+        wire.has_waited = false;
+        Pin::new(&mut wire.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream, _) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
