@@ -238,13 +238,12 @@ async fn crowd(bench: &Bench, crews: u64, members: u64) -> Result<Vec<Figure>, F
     let (late, rate) = local
         .run_until(async {
             let inbox = open(bench, listeners, 100, begun).await?;
-            let mut late = Vec::new();
+            let mut rounds = Vec::new();
             for _ in 0..bench.rounds {
-                inbox.arrivals.borrow_mut().clear();
-                late.push(self::late(bench, crews, members, &inbox, begun).await?);
+                rounds.push(late(bench, crews, members, &inbox, begun).await?);
             }
-            eprintln!("from the call to the last subscriber, p99, of each round: {late:.1?} ms");
-            let late = crate::table::median(late);
+            eprintln!("from the call to the last subscriber, p99, of each round: {rounds:.1?} ms");
+            let late = crate::table::median(rounds);
             let rate = deliveries(bench, crews, members, &inbox).await?;
             Ok::<_, Failure>((late, rate))
         })
@@ -265,6 +264,7 @@ async fn crowd(bench: &Bench, crews: u64, members: u64) -> Result<Vec<Figure>, F
 /// Sends at a steady rate; milliseconds from the beginning of the call, which is before the commit, until the last of a crew
 /// has the message, at the 99th percentile of a round.
 async fn late(bench: &Bench, crews: u64, members: u64, inbox: &Inbox, begun: Instant) -> Result<f64, Failure> {
+    inbox.arrivals.borrow_mut().clear();
     let addr = bench.host.service("group")?.addr;
     let tcp = TcpStream::connect(addr).await?;
     tcp.set_nodelay(true)?;

@@ -88,7 +88,6 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     assert!(process.terminate().await.success(), "SIGTERM is a clean end, and what is left is sent");
 
     let spans = receiver.spans();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let ours: Vec<_> = spans.iter().filter(|span| hex(&span.trace_id) == trace).collect();
     let call =
         ours.iter().find(|span| span.name == "crewup.event.v1.EventService/GetEvent").expect("a span of the call");
@@ -104,22 +103,28 @@ async fn a_trace_goes_from_the_callers_context_through_the_call_to_its_queries_o
     }
 }
 
+/// Two services of which the first asks the second, both with their traces to `endpoint` and a log that says what was refused.
+async fn moderation_that_asks_group(mesh: &Mesh, endpoint: &str) -> [Process; 2] {
+    let traced = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    let level = ("RUST_LOG", "info,crewup_shared=debug");
+    let group = Process::start(mesh, "group", &[traced, level]);
+    group.ready().await;
+    let url = |addr: Option<std::net::SocketAddr>| format!("https://{}", addr.unwrap());
+    let (event, safety, group_url) = (url(mesh.addr("event")), url(mesh.addr("safety")), url(Some(group.addr)));
+    let peers =
+        [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", &safety), ("CREWUP_GROUP_URL", &group_url)];
+    let moderation = Process::start(mesh, "moderation", &[[traced, level].as_slice(), &peers].concat());
+    moderation.ready().await;
+    [moderation, group]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Envoy: ./dev test"]
 async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_queries_and_the_log_names_it() {
     let (receiver, endpoint) = Receiver::listen().await;
     let (mesh, [host, guest, _], _, crew) = night_out().await;
     let message = host.say(&crew, "Buy this").await.unwrap().id;
-    let traced = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
-    let level = ("RUST_LOG", "info,crewup_shared=debug");
-    let mut group = Process::start(&mesh, "group", &[traced, level]);
-    group.ready().await;
-    let url = |addr: Option<std::net::SocketAddr>| format!("https://{}", addr.unwrap());
-    let (event, safety) = (url(mesh.addr("event")), url(mesh.addr("safety")));
-    let peers = [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", safety.as_str())];
-    let settings = [traced, ("CREWUP_GROUP_URL", &url(Some(group.addr))), peers[0], peers[1], level];
-    let mut moderation = Process::start(&mesh, "moderation", &settings);
-    moderation.ready().await;
+    let [mut moderation, mut group] = moderation_that_asks_group(&mesh, &endpoint).await;
     let edge = Edge::traced(&[("moderation", [moderation.addr; 2])], &endpoint).await;
 
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -137,7 +142,6 @@ async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_quer
         .unwrap_err();
     assert!(moderation.terminate().await.success() && group.terminate().await.success());
 
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let sent = async {
         loop {
             let spans = receiver.0.lock().unwrap().clone();
@@ -176,6 +180,10 @@ async fn x10_one_trace_has_every_hop_from_the_edge_over_two_services_to_the_quer
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn named(spans: &[(String, Span)]) -> Vec<String> {
     spans.iter().map(|(service, span)| format!("{service} {}", span.name)).collect()
 }
@@ -186,16 +194,7 @@ async fn x10_what_the_caller_does_not_have_traced_leaves_no_span_in_either_of_tw
     let (mesh, [host, guest, _], _, crew) = night_out().await;
     let [first, second] =
         [host.say(&crew, "Buy this").await.unwrap().id, host.say(&crew, "And this").await.unwrap().id];
-    let traced = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
-    let level = ("RUST_LOG", "info,crewup_shared=debug");
-    let mut group = Process::start(&mesh, "group", &[traced, level]);
-    group.ready().await;
-    let url = |addr: Option<std::net::SocketAddr>| format!("https://{}", addr.unwrap());
-    let (event, safety, group_url) = (url(mesh.addr("event")), url(mesh.addr("safety")), url(Some(group.addr)));
-    let peers =
-        [("CREWUP_EVENT_URL", event.as_str()), ("CREWUP_SAFETY_URL", &safety), ("CREWUP_GROUP_URL", &group_url)];
-    let mut moderation = Process::start(&mesh, "moderation", &[[traced, level].as_slice(), &peers].concat());
-    moderation.ready().await;
+    let [mut moderation, mut group] = moderation_that_asks_group(&mesh, &endpoint).await;
     let token = format!("Bearer {}", guest.token());
     let report = async |trace: &str, flag: &str, message: &str| {
         let parent = format!("00-{trace}-00f067aa0ba902b7-{flag}");
@@ -211,7 +210,6 @@ async fn x10_what_the_caller_does_not_have_traced_leaves_no_span_in_either_of_tw
     report(traced, "01", &second).await.unwrap();
     assert!(moderation.terminate().await.success() && group.terminate().await.success());
 
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let spans = receiver.0.lock().unwrap().clone();
     assert!(spans.iter().any(|(service, _)| service == "crewup-group"), "{:?}", named(&spans));
     let others: Vec<_> = spans.into_iter().filter(|(_, span)| hex(&span.trace_id) != traced).collect();

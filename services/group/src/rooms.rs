@@ -115,22 +115,17 @@ impl Rooms {
     /// Reads what is new in the rooms, until `stop` says so.
     pub(crate) async fn work(self, db: Db, live: Live, mut stop: Stop) {
         let every = live.subscribe_all();
-        let (mut look, mut left) = (clock::instant() + LOOK, Vec::new());
+        let mut look = Look::new(clock::instant());
         loop {
-            let due = if left.is_empty() { look } else { clock::instant() };
             let woken = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
                 woken = every.next() => woken,
-                () = tokio::time::sleep_until(due.into()) => HashSet::new(),
+                () = tokio::time::sleep_until(look.due.into()) => HashSet::new(),
             };
-            if clock::instant() >= look {
-                (look, left) = (clock::instant() + LOOK, self.all());
-            }
             let rooms = self.of(woken.iter().filter(|wake_up| wake_up.by.is_none()));
             let writers = self.writers(woken.iter());
-            // A part of them: who is woken meanwhile does not wait until all were looked at.
-            let some = left.split_off(left.len().saturating_sub(TOGETHER));
+            let some = look.part(clock::instant(), || self.all());
             let done = async {
                 for rooms in rooms.chunks(TOGETHER).chain([some.as_slice()]) {
                     read(&db, rooms).await?;
@@ -159,6 +154,36 @@ impl Rooms {
     fn writers<'a>(&self, woken: impl Iterator<Item = &'a WakeUp>) -> Vec<(Arc<Room>, UserId)> {
         let rooms = lock(&self.0.rooms);
         woken.filter_map(|one| Some((rooms.get(&GroupId(one.key))?.upgrade()?, UserId(one.by?)))).collect()
+    }
+}
+
+/// The look at all rooms, which is due every [`LOOK`] and goes by parts: who is woken meanwhile does not wait for all of it.
+struct Look<T> {
+    due: Instant,
+    begun: Instant,
+    left: Vec<T>,
+}
+
+impl<T> Look<T> {
+    /// The first is due after a while.
+    fn new(now: Instant) -> Self {
+        Self { due: now + LOOK, begun: now, left: Vec::new() }
+    }
+
+    /// What is to be looked at now, of `all` where a look begins. None begins before the one before is over, however long it
+    /// takes: there would be rooms that nobody ever looks at.
+    fn part(&mut self, now: Instant, all: impl FnOnce() -> Vec<T>) -> Vec<T> {
+        if now < self.due {
+            return Vec::new();
+        }
+        if self.left.is_empty() {
+            (self.begun, self.left) = (now, all());
+        }
+        let part = self.left.split_off(self.left.len().saturating_sub(TOGETHER));
+        if self.left.is_empty() {
+            self.due = self.begun + LOOK;
+        }
+        part
     }
 }
 
@@ -274,5 +299,35 @@ impl Room {
             *changes += 1;
             change(&mut lock(&self.recent), *changes);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c4_every_room_is_looked_at_also_where_a_look_takes_longer_than_until_the_next() {
+        let all = || (0..10 * TOGETHER).collect::<Vec<_>>();
+        let mut now = clock::instant();
+        let mut look = Look::new(now);
+        assert!(look.part(now, all).is_empty(), "not due yet");
+        let mut seen = vec![0; all().len()];
+        for _ in 0..30 {
+            now += LOOK / 4;
+            look.part(now.max(look.due), all).into_iter().for_each(|room: usize| seen[room] += 1);
+        }
+        assert_eq!(seen, vec![3; all().len()]);
+    }
+
+    #[test]
+    fn c4_all_rooms_are_looked_at_once_a_second_and_no_more() {
+        let now = clock::instant();
+        let mut look = Look::new(now);
+        let parts =
+            |look: &mut Look<usize>, now| (0..5).map(|_| look.part(now, || vec![0; 2 * TOGETHER]).len()).sum::<usize>();
+        assert_eq!(parts(&mut look, now + LOOK), 2 * TOGETHER);
+        assert_eq!(parts(&mut look, now + LOOK + LOOK / 2), 0);
+        assert_eq!(parts(&mut look, now + 2 * LOOK), 2 * TOGETHER);
     }
 }
