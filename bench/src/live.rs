@@ -322,7 +322,7 @@ async fn deliveries(bench: &Bench, crews: u64, members: u64, inbox: &Inbox) -> R
                     (select m.user_id from group_members m where m.group_id = s.group_id limit 1),
                     'A message of usual length, neither long nor short.', s.last_sequence, d.at, d.at
              -- Not of the last seconds, which count for C13.
-             from seats s, (select now() - interval '1 minute' as at) d
+             from seats s, (select crewup.now() - interval '1 minute' as at) d
          )
          select group_id, row_number() over () as n from seats;
          select pg_notify('crewup_group', string_agg(replace(group_id::text, '-', ''), ' ')) from told group by n / 100"

@@ -83,11 +83,12 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = match (&args.peer, tokio::runtime::Builder::new_multi_thread().enable_all().build()) {
-        // One thread makes the load.
-        (None, _) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        (Some(_), runtime) => runtime,
+    // One thread makes the load. Peers are ordinary servers, with a thread for each processor.
+    let mut runtime = match args.peer.as_deref() {
+        None | Some(peers::EMPTY_ONE_THREAD) => tokio::runtime::Builder::new_current_thread(),
+        Some(_) => tokio::runtime::Builder::new_multi_thread(),
     };
+    let runtime = runtime.enable_all().build();
     let done = match (runtime, &args.peer, args.listen) {
         (Err(error), ..) => Err(error.into()),
         (Ok(runtime), Some(role), Some(addr)) => runtime.block_on(peers::serve(role, addr)).map(|()| true),

@@ -37,10 +37,13 @@ use crate::{
     world::{Kind, id},
 };
 
+/// The role of the empty call where its server has one thread, as a service has.
+pub const EMPTY_ONE_THREAD: &str = "empty-one-thread";
+
 /// Runs in the role of a peer until it is killed.
 pub async fn serve(role: &str, addr: SocketAddr) -> Result<(), Failure> {
     let routes = match role {
-        "empty" => Routes::new(EventServiceServer::new(Empty { event: event() })),
+        "empty" | EMPTY_ONE_THREAD => Routes::new(EventServiceServer::new(Empty { event: event() })),
         "bare-read" => Routes::new(EventServiceServer::new(BareRead(pool()?))),
         "lock-and-count" => Routes::new(EventServiceServer::new(LockAndCount(pool()?))),
         "send-and-notify" => Routes::new(GroupServiceServer::new(SendAndNotify(pool()?))),

@@ -8,6 +8,7 @@ use crate::{
     clock::{Processes, Role, Spent, between},
     host::{Host, Places, Process, peer},
     load::{self, Call, Done, Door, Tokens},
+    peers::EMPTY_ONE_THREAD,
     pgbench::{self, Pgbench},
     world::World,
 };
@@ -56,6 +57,8 @@ pub struct Measured {
     pub pgbench: Vec<f64>,
     /// The empty call of the same shape, where there is one.
     pub empty: Vec<Sample>,
+    /// The same by a server with one thread, where that was measured.
+    pub empty_one_thread: Vec<Sample>,
     /// The least that reads one row, where that was measured.
     pub bare: Vec<Sample>,
 }
@@ -96,8 +99,9 @@ impl Bench {
     /// Measures all calls whose name contains `only`.
     pub async fn measure(&self, only: &str, print: bool) -> Result<Vec<Measured>, Failure> {
         let empty = peer(&self.places, "empty", &[])?;
+        let alone = peer(&self.places, EMPTY_ONE_THREAD, &[])?;
         let bare = peer(&self.places, "bare-read", &[("DATABASE_URL", self.world.url("event"))])?;
-        for peer in [&empty, &bare] {
+        for peer in [&empty, &alone, &bare] {
             crate::host::listening(peer.addr).await?;
         }
         let (mut measured, mut scripts) = (Vec::new(), Vec::new());
@@ -111,8 +115,8 @@ impl Bench {
                 println!("-- {}\n{script}", case.name);
             }
             scripts.push(script);
-            let (straight, edge, pgbench, empty, bare) = Default::default();
-            measured.push(Measured { case, straight, edge, pgbench, empty, bare });
+            let (straight, edge, pgbench, empty, empty_one_thread, bare) = Default::default();
+            measured.push(Measured { case, straight, edge, pgbench, empty, empty_one_thread, bare });
         }
         for round in 1..=self.rounds {
             self.tidy().await?;
@@ -132,6 +136,7 @@ impl Bench {
                     one.empty.push(self.sample(&empty, empty.addr, None, case.calls()).await?);
                 }
                 if case.name == "GetEvent" {
+                    one.empty_one_thread.push(self.sample(&alone, alone.addr, None, case.calls()).await?);
                     one.bare.push(self.sample(&bare, bare.addr, None, case.calls()).await?);
                 }
             }

@@ -10,6 +10,11 @@ use crate::{
     trust::Way,
 };
 
+// The ways of what a call is held against.
+const EMPTY: &str = "empty";
+const EMPTY_ALONE: &str = "empty, one thread";
+const BARE: &str = "bare read";
+
 /// What must be reached (the first number) and what is aimed at (the second), by what it is about.
 const FLOORS: [(&str, f64, f64); 9] = [
     ("GetEvent, of pgbench", 0.30, 0.75),
@@ -42,13 +47,17 @@ pub fn calls(measured: &[Measured]) -> String {
     );
     for one in measured {
         let pgbench = median(one.pgbench.iter().copied());
-        for (way, samples) in
-            [("straight", &one.straight), ("Envoy", &one.edge), ("empty", &one.empty), ("bare read", &one.bare)]
-        {
+        for (way, samples) in [
+            ("straight", &one.straight),
+            ("Envoy", &one.edge),
+            (EMPTY, &one.empty),
+            (EMPTY_ALONE, &one.empty_one_thread),
+            (BARE, &one.bare),
+        ] {
             if samples.is_empty() {
                 continue;
             }
-            let share = if ["empty", "bare read"].contains(&way) {
+            let share = if [EMPTY, EMPTY_ALONE, BARE].contains(&way) {
                 String::new()
             } else {
                 format!("{:.2}", of(samples, |s| s.per_second) / pgbench)
@@ -151,12 +160,15 @@ pub fn floors(measured: &[Measured], contests: &[Contest]) -> (String, bool) {
 pub fn told(measured: &[Measured]) -> Option<String> {
     let one = measured.iter().find(|one| !one.bare.is_empty())?;
     let service = |samples: &[Sample]| of(samples, |sample| sample.spent[&Role::Service]);
-    let (bare, ours, empty) = (service(&one.bare), service(&one.straight), service(&one.empty));
+    let (ours, bare, empty, alone) =
+        (service(&one.straight), service(&one.bare), service(&one.empty), service(&one.empty_one_thread));
     Some(format!(
-        "{}: {:.2} of the processor time of a bare read, which is {:.2} of the empty call's\n",
+        "{}: {:.2} of the processor time of a bare read, which is {:.2} of the empty call's; {:.2} of the empty call's where \
+         its server has one thread too\n",
         one.case.name,
         ours / bare,
-        bare / empty
+        bare / empty,
+        ours / alone
     ))
 }
 

@@ -91,7 +91,7 @@ pub struct World {
 pub const RUN: &str = "bench";
 
 impl World {
-    /// Copies `world`, and brings forward the events of tonight. `socket` is the folder of the server's socket.
+    /// Copies `world`, sets its clock back to when it was filled, and brings forward the events of tonight. `socket` is the folder of the server's socket.
     pub async fn copy(socket: &str, port: u16, world: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::new_without_pgpass().socket(socket).port(port).username("postgres");
         let mut conn = PgConnection::connect_with(&options.clone().database("postgres")).await?;
@@ -104,8 +104,12 @@ impl World {
         let world = Self { options: options.database(RUN), port };
         let mut conn = world.connect().await?;
         conn.execute(AssertSqlSafe(format!(
-            "set session_replication_role = replica;
-             update events set event_start = now() - interval '30 minutes', event_end = now() + interval '4 hours'
+            "do $$ begin
+                 execute format('create or replace function crewup.now() returns timestamptz language sql stable as %L',
+                     format('select now() - interval %L', now() - (select at from bench.filled)));
+             end $$;
+             set session_replication_role = replica;
+             update events set event_start = crewup.now() - interval '30 minutes', event_end = crewup.now() + interval '4 hours'
              where id in (select bench.id(2, {FIRST_COMING} + 10 * n) from generate_series(1, {CIRCLES}) n);
              update event_seats set capacity = {HOT_SEATS}
              where event_id in (select bench.id(2, {FIRST_COMING} + 8 * n + 1) from generate_series(1, 500) n);

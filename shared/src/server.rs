@@ -180,7 +180,8 @@ pub fn main_with(service: &'static Service, args: impl IntoIterator<Item: Into<O
     if let Err(wrong) = check(service, &config) {
         return fail(WRONG_SETTING, &wrong.to_string());
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread: replicas are how a service gets more processors (ADR 30).
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(FAILED, &error.to_string()),
     };
@@ -229,7 +230,7 @@ async fn run(service: &'static Service, config: Config) -> ExitCode {
     };
     tracing::info!(service = service.name, "stopping");
     running.stop().await;
-    telemetry.stop();
+    telemetry.stop().await;
     code
 }
 

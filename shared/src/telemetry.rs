@@ -91,12 +91,15 @@ impl Telemetry {
         self.registry.clone()
     }
 
-    /// Sends what is left.
-    pub fn stop(self) {
-        if let Some(tracer) = self.tracer {
-            let _ = tracer.shutdown();
-        }
-        let _ = self.meters.shutdown();
+    /// Sends what is left: the exporters wait for it, and the runtime's thread carries it.
+    pub async fn stop(self) {
+        let sent = tokio::task::spawn_blocking(move || {
+            if let Some(tracer) = self.tracer {
+                let _ = tracer.shutdown();
+            }
+            let _ = self.meters.shutdown();
+        });
+        let _ = sent.await;
     }
 }
 
