@@ -58,6 +58,7 @@ pub async fn all(bench: &Bench, only: &str) -> Result<Vec<Figure>, Failure> {
     if !wanted(only, "streams") {
         return Ok(figures);
     }
+    bench.tidy().await?;
     bench.rest().await?;
     figures.extend(idle(bench).await?);
     for (crews, members) in [(1_000, 10), (200, 50)] {

@@ -86,14 +86,15 @@ impl Bench {
         Err("PostgreSQL is busy though nobody calls; see pg_stat_activity".into())
     }
 
-    /// What is done between the measurements, so that it is in none of them: the work of autovacuum, which is off; and an end of
-    /// alerts that nobody answers, which would be escalated for minutes.
-    async fn tidy(&self) -> Result<(), Failure> {
+    /// What is done between the measurements, so that it is in none of them: the work of autovacuum, which is off; the checkpoint
+    /// that would come some time; and an end of alerts that nobody answers, which would be escalated for minutes.
+    pub async fn tidy(&self) -> Result<(), Failure> {
         let end = "update alert_batches set state = 'expired', next_level_at = null, closed_at = crewup.now() where state = 'active'";
         self.world.execute(end).await?;
         let tables = "alert_batches, alert_recipients, event_attendees, event_seats, group_members, group_seats, idempotency, \
                       messages, outbox, outbox_claims, quotas, safety_alerts, timeline";
-        self.world.execute(&format!("vacuum (analyze) {tables}")).await
+        self.world.execute(&format!("vacuum (analyze) {tables}")).await?;
+        self.world.execute("checkpoint").await
     }
 
     /// Measures all calls whose name contains `only`.
