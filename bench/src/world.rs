@@ -91,7 +91,8 @@ pub struct World {
 pub const RUN: &str = "bench";
 
 impl World {
-    /// Copies `world`, sets its clock back to when it was filled, and brings forward the events of tonight. `socket` is the folder of the server's socket.
+    /// Copies `world`, sets its clock back to when it was filled, and brings forward the events of tonight. `socket` is the
+    /// folder of the server's socket.
     pub async fn copy(socket: &str, port: u16, world: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::new_without_pgpass().socket(socket).port(port).username("postgres");
         let mut conn = PgConnection::connect_with(&options.clone().database("postgres")).await?;
